@@ -1,0 +1,95 @@
+"""
+The settings several services have in common, and how settings become a sentence when wrong.
+
+Values come from the environment first, then from `.env` in the working folder. A service's own
+`config.py` adds its fields to these by inheritance; the name of a field in capitals is the name of
+the variable.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET_CHARS = 32
+PLACEHOLDER = re.compile(r"change.?me|your.?(secret|token|key)|example|placeholder|secret.?key|^(.)\2*$", re.I)
+
+
+def _strong(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
+    if len(value) < MIN_SECRET_CHARS:
+        raise ValueError(f"needs at least {MIN_SECRET_CHARS} characters, it has {len(value)}")
+    if PLACEHOLDER.search(value):
+        raise ValueError("still holds a placeholder; put a random value there")
+    return secret
+
+
+StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
+"""A secret of at least 32 characters that is not a placeholder."""
+
+
+class CommonSettings(BaseSettings):
+    """Read by every service."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    bind_address: str = "127.0.0.1"
+    """Address the services listen on; loopback unless the operator opens it."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class StoreSettings(BaseSettings):
+    """Where tables live."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    store_url: str = "sqlite:///data/trollama.db"
+    """`sqlite:///<path>` (relative to the working folder) or `dynamodb:`."""
+
+    dynamodb_endpoint: str | None = None
+    """Address of DynamoDB Local; unset means AWS itself."""
+
+    dynamodb_region: str = "us-east-1"
+    dynamodb_access_key: str | None = None
+    dynamodb_secret_key: SecretStr | None = None
+
+
+class SecretSettings(BaseSettings):
+    """What proves who is who; written into `.env` by start.sh on first start."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    jwt_secret_key: StrongSecret = Field(repr=False)
+    service_token: StrongSecret = Field(repr=False)
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(kind: type[S], *, env_file: Path | None = Path(".env")) -> S:
+    """
+    The settings of a service, or the end of the process with a sentence per wrong variable.
+
+    Raises `SystemExit(2)` after naming each variable and what is wrong with it on stderr.
+    """
+    try:
+        return kind(_env_file=env_file)
+    except ValidationError as invalid:
+        print(explain(invalid), file=sys.stderr)  # noqa: T201 - there is no log before settings
+        raise SystemExit(2) from None
+
+
+def explain(invalid: ValidationError) -> str:
+    """One line per wrong variable: its name, what is wrong, what to do. Never its value."""
+    lines = []
+    for error in invalid.errors(include_input=False, include_url=False):
+        name = "_".join(str(part) for part in error["loc"]).upper()
+        problem = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "missing":
+            problem = "is not set; ./start.sh writes it into .env, or set it in the environment"
+        lines.append(f"Cannot start: {name} {problem}." if name else f"Cannot start: {problem}.")
+    return "\n".join(lines)
