@@ -27,7 +27,7 @@ async def keep_running(
     while True:
         try:
             await step()
-        except Exception as failure:  # noqa: BLE001 - the end of a task: logged, retried, never silent
+        except Exception as failure:
             pause = min(max(pause, every_seconds) * 2, max(backoff_max, every_seconds))
             log.warning(
                 "background.failed", task=name, retry_in=pause, error=str(failure), exc_info=failure

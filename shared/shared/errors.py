@@ -32,9 +32,7 @@ class BoundaryError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The JSON body of protocol section 4: `{"error": {"code", "message", "retryable"}}`."""
-        return {
-            "error": {"code": self.code, "message": self.message, "retryable": self.retryable}
-        }
+        return {"error": {"code": self.code, "message": self.message, "retryable": self.retryable}}
 
 
 class InvalidRequest(BoundaryError):
@@ -103,6 +101,4 @@ class StoreUnavailable(Busy):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(
-            "The database does not answer right now; please try again in a moment."
-        )
+        super().__init__("The database does not answer right now; please try again in a moment.")

@@ -320,9 +320,7 @@ class Notice(Frame):
     message: str
 
 
-ToClient = (
-    Welcome | Pong | Queued | Status | Delta | Thinking | Artifact | Done | Failed | Notice
-)
+ToClient = Welcome | Pong | Queued | Status | Delta | Thinking | Artifact | Done | Failed | Notice
 End = Done | Failed
 _to_client: TypeAdapter[ToClient] = TypeAdapter(Annotated[ToClient, Field(discriminator="type")])
 
@@ -334,7 +332,7 @@ def encode(frame: ToClient, seq: int | None = None) -> str:
 
 
 def parse_to_client(text: str | bytes) -> tuple[int | None, ToClient]:
-    """The number (None for `welcome` and `pong`) and the frame in `text`; `Malformed` if neither."""
+    """The number (None for `welcome` and `pong`) and the frame in `text`, or `Malformed`."""
     try:
         body: dict[str, Any] = orjson.loads(text)
         return body.get("seq"), _to_client.validate_python(body)

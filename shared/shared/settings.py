@@ -15,7 +15,9 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_SECRET_CHARS = 32
-PLACEHOLDER = re.compile(r"change.?me|your.?(secret|token|key)|example|placeholder|secret.?key|^(.)\2*$", re.I)
+PLACEHOLDER = re.compile(
+    r"change.?me|your.?(secret|token|key)|example|placeholder|secret.?key|^(.)\2*$", re.I
+)
 
 
 def _strong(secret: SecretStr) -> SecretStr:

@@ -3,6 +3,7 @@
 from shared.store.base import (
     ALWAYS,
     MAX_ITEM_BYTES,
+    MAX_WRITES,
     Absent,
     Always,
     Change,
@@ -20,6 +21,6 @@ from shared.store.base import (
 from shared.store.open import open_store
 
 __all__ = [
-    "ALWAYS", "MAX_ITEM_BYTES", "Absent", "Always", "Change", "ConditionFailed", "Delete", "Item",
-    "ItemTooLarge", "Key", "Matches", "Put", "Row", "Store", "Write", "open_store",
+    "ALWAYS", "MAX_ITEM_BYTES", "MAX_WRITES", "Absent", "Always", "Change", "ConditionFailed",
+    "Delete", "Item", "ItemTooLarge", "Key", "Matches", "Put", "Row", "Store", "Write", "open_store",
 ]  # fmt: skip
