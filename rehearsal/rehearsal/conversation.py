@@ -1,0 +1,77 @@
+"""What both doors understand of a request: who said what, which tools there are, which shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rehearsal import tokens
+
+TOKENS_AROUND_A_MESSAGE = 4
+TOKENS_OF_AN_IMAGE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool the model wants called."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn, whichever protocol brought it."""
+
+    role: str
+    text: str
+    images: int = 0
+    calls: tuple[Call, ...] = ()
+    tool_name: str | None = None
+
+    def size(self) -> int:
+        """Tokens it takes in the prompt."""
+        said = tokens.count(self.text) + sum(tokens.count(str(call)) for call in self.calls)
+        return said + self.images * TOKENS_OF_AN_IMAGE + TOKENS_AROUND_A_MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """
+    Everything a model is told.
+
+    `shape` is the JSON schema the answer must follow: None for free text, `{}` for any object.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[str, ...] = ()
+    shape: Mapping[str, Any] | None = None
+
+    @property
+    def questions(self) -> list[str]:
+        """What the person said, oldest first."""
+        return [said.text for said in self.messages if said.role == "user"]
+
+    @property
+    def question(self) -> str:
+        """The last thing the person said; empty when nobody spoke."""
+        return next(reversed(self.questions), "")
+
+    @property
+    def images(self) -> int:
+        """How many images came with the last question."""
+        asked = [said for said in self.messages if said.role == "user"]
+        return asked[-1].images if asked else 0
+
+    @property
+    def tool_results(self) -> list[Message]:
+        """What tools answered since the model last spoke."""
+        results: list[Message] = []
+        for said in reversed(self.messages):
+            if said.role != "tool":
+                break
+            results.append(said)
+        return results[::-1]
+
+    def size(self) -> int:
+        """Tokens of the whole prompt."""
+        return sum(said.size() for said in self.messages)

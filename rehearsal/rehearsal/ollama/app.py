@@ -1,0 +1,53 @@
+"""The Ollama-style application: which path leads where, and how errors look."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from rehearsal.control import Control
+from rehearsal.errors import Refusal
+from rehearsal.ollama.chat import Answering
+from rehearsal.ollama.models import Shelf
+from rehearsal.ollama.residents import Residents
+from rehearsal.ollama.roster import Roster
+from rehearsal.stage import Rehearsal
+
+LARGEST_BODY = 256 * 2**20
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Ollama's error shape: `{"error": "sentence"}`."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return web.json_response({"error": refusal.message}, status=refusal.status)
+
+
+async def _running(_: web.Request) -> web.Response:
+    return web.Response(text="Ollama is running")
+
+
+def ollama_app(stage: Rehearsal) -> web.Application:
+    """The server of port 11500."""
+    roster = Roster(stage.script, stage.faults)
+    residents = Residents(
+        stage.script.ollama, pace=stage.pace, record=stage.record, faults=stage.faults
+    )
+    answering = Answering(stage, roster=roster, residents=residents)
+    shelf = Shelf(stage, roster=roster, residents=residents)
+    app = web.Application(middlewares=[_errors], client_max_size=LARGEST_BODY)
+    app.add_routes(
+        [
+            web.get("/", _running),
+            web.get("/api/version", shelf.version),
+            web.get("/api/tags", shelf.tags),
+            web.get("/api/ps", shelf.ps),
+            web.post("/api/show", shelf.show),
+            web.post("/api/pull", shelf.pull),
+            web.delete("/api/delete", shelf.delete),
+            web.post("/api/chat", answering.chat),
+            web.post("/api/generate", answering.generate),
+            *Control(stage).routes(),
+        ]
+    )
+    return app

@@ -1,0 +1,1 @@
+"""A stand-in for an OpenAI-style server (SGLang, vLLM): models that are always loaded."""
