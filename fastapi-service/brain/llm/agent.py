@@ -1,0 +1,83 @@
+"""
+A Strands agent for one request, run as pieces.
+
+An agent serves one call at a time and costs under a millisecond, so each request has its own. It
+keeps no history beyond the request, retries nothing (the queue does), and prints nothing.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, cast
+
+from strands import Agent
+from strands.agent.conversation_manager import NullConversationManager
+from strands.types.content import Messages
+from strands.types.exceptions import EventLoopException, MaxTokensReachedException
+
+from brain.llm.chat_model import ChatModel
+from brain.llm.messages import Finished, Message, Piece, Text, Thinking
+from shared.errors import BoundaryError
+
+
+async def run(
+    model: ChatModel,
+    *,
+    system: str,
+    messages: Sequence[Message],
+    tools: Sequence[Callable[..., Any]] = (),
+) -> AsyncGenerator[Piece, None]:
+    """
+    Ask, run the tools the model calls, ask again, until it answers; `Finished` comes last.
+
+    Raises the errors of `ChatModel`. Leaving early, by cancelling the task or by closing the
+    generator, closes the connection to the server at once.
+    """
+    agent = Agent(
+        model=model,
+        system_prompt=system or None,
+        tools=list(tools),
+        callback_handler=None,
+        conversation_manager=NullConversationManager(),
+        retry_strategy=None,
+    )
+    usage = _Usage()
+    truncated = False
+    try:
+        # Annotated as an iterator there; it is a generator.
+        stream = cast(AsyncGenerator[dict[str, Any], None], agent.stream_async(_strands(messages)))
+        async with aclosing(stream) as events:
+            async for event in events:
+                if "data" in event:
+                    yield Text(event["data"])
+                elif event.get("reasoning") and "reasoningText" in event:
+                    yield Thinking(event["reasoningText"])
+                elif "event" in event:
+                    usage.add(event["event"])
+    except MaxTokensReachedException:
+        truncated = True
+    except EventLoopException as wrapped:
+        cause = wrapped.original_exception
+        if isinstance(cause, BoundaryError):
+            raise cause from cause.__cause__
+        raise
+    finally:
+        model.close()
+    yield Finished(usage.input_tokens, usage.output_tokens, truncated)
+
+
+class _Usage:
+    """Counts over all rounds of a request."""
+
+    def __init__(self) -> None:
+        self.input_tokens = 0
+        self.output_tokens = 0
+
+    def add(self, event: dict[str, Any]) -> None:
+        usage = event.get("metadata", {}).get("usage")
+        if usage is not None:
+            self.input_tokens += usage["inputTokens"]
+            self.output_tokens += usage["outputTokens"]
+
+
+def _strands(messages: Sequence[Message]) -> Messages:
+    return [{"role": one.role, "content": [{"text": one.text}]} for one in messages]

@@ -1,0 +1,174 @@
+"""
+A model server as a Strands model, over the shared connection and in the server's dialect.
+
+Strands' own models make a client, with its TLS context, for every call (20 ms), and theirs for
+Ollama drops what the model thinks and fails on counts that are missing. Subclassing is what Strands
+asks for: `Agent` takes a `strands.models.Model`.
+"""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any, Literal, TypeVar
+
+import orjson
+from pydantic import BaseModel
+from strands.models import Model
+from strands.types.content import Messages
+from strands.types.streaming import StreamEvent
+from strands.types.tools import ToolSpec
+
+from brain.llm.connection import Connection
+from brain.llm.dialect import Dialect, Said, Stop, Wish
+from brain.llm.history import Call, turns_of
+from brain.llm.messages import Text, Thinking
+from brain.vram.errors import BackendFailed
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class ChatModel(Model):
+    """One model for one request. `close` breaks off the call under way at once."""
+
+    def __init__(self, connection: Connection, *, dialect: Dialect, wish: Wish) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._wish = wish
+
+    def close(self) -> None:
+        """End the call under way; the server stops working for it."""
+        self._connection.close()
+
+    def get_config(self) -> dict[str, Any]:
+        """What Strands may know of the model."""
+        return {
+            "model_id": self._wish.spec.name,
+            "context_window_limit": self._wish.spec.context_tokens,
+        }
+
+    def update_config(self, **_: Any) -> None:
+        """A model is made for one request; nothing about it changes."""
+
+    async def count_tokens(self, *_: Any, **__: Any) -> int:
+        """Strands asks before every call, for compaction that we do ourselves."""
+        return 0
+
+    async def stream(
+        self,
+        messages: Messages,
+        tool_specs: list[ToolSpec] | None = None,
+        system_prompt: str | None = None,
+        **_: Any,
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """
+        The answer as Strands' events: thinking, text and calls each in blocks of their own.
+
+        Raises our own errors; Strands wraps them, and `agent` unwraps them again.
+        """
+        blocks = _Blocks()
+        yield {"messageStart": {"role": "assistant"}}
+        answer = self.said(messages, tool_specs=tool_specs, system=system_prompt)
+        async with aclosing(answer):
+            async for said in answer:
+                for event in blocks.events(said):
+                    yield event
+
+    async def said(
+        self,
+        messages: Messages,
+        *,
+        tool_specs: list[ToolSpec] | None = None,
+        system: str | None = None,
+    ) -> AsyncGenerator[Said, None]:
+        """The answer piece by piece; the last one is a `Stop`, or `BackendFailed` is raised."""
+        name = self._wish.spec.name
+        body = self._dialect.body(
+            self._wish, turns_of(messages), system=system, tools=tool_specs or ()
+        )
+        reader = self._dialect.reader(name)
+        lines = self._connection.lines(self._dialect.path, body)
+        async with aclosing(lines):
+            async for line in lines:
+                for said in reader.feed(line):
+                    self._connection.spoke()
+                    yield said
+        stopped = False
+        for said in reader.end():
+            stopped = stopped or isinstance(said, Stop)
+            yield said
+        if not stopped:
+            raise BackendFailed(name, "the connection ended before the answer did")
+
+    async def structured_output(
+        self, output_model: type[T], prompt: Messages, system_prompt: str | None = None, **_: Any
+    ) -> AsyncGenerator[dict[str, T], None]:
+        """One event, `{"output": …}`. The wish must carry the schema. Raises `BackendFailed`."""
+        text = ""
+        answer = self.said(prompt, system=system_prompt)
+        async with aclosing(answer):
+            async for said in answer:
+                if isinstance(said, Text):
+                    text += said.text
+        try:
+            # Models with a fixed answer format of their own wrap the object in words or fences.
+            yield {"output": output_model.model_validate_json(text[text.find("{") : _end(text)])}
+        except ValueError as invalid:
+            reason = "its answer does not have the form that was asked for"
+            raise BackendFailed(self._wish.spec.name, reason) from invalid
+
+
+def _end(text: str) -> int:
+    return text.rfind("}") + 1
+
+
+class _Blocks:
+    """Puts what was said into Strands' blocks, one kind at a time."""
+
+    def __init__(self) -> None:
+        self._open: Literal["text", "thinking"] | None = None
+        self._called = False
+
+    def events(self, said: Said) -> Iterable[StreamEvent]:
+        match said:
+            case Text():
+                yield from self._switch("text")
+                yield {"contentBlockDelta": {"delta": {"text": said.text}}}
+            case Thinking():
+                yield from self._switch("thinking")
+                yield {"contentBlockDelta": {"delta": {"reasoningContent": {"text": said.text}}}}
+            case Call():
+                yield from self._switch(None)
+                yield from _call(said)
+                self._called = True
+            case Stop():
+                yield from self._switch(None)
+                yield from self._stop(said)
+
+    def _switch(self, kind: Literal["text", "thinking"] | None) -> Iterable[StreamEvent]:
+        if kind == self._open:
+            return
+        if self._open is not None:
+            yield {"contentBlockStop": {}}
+        if kind is not None:
+            yield {"contentBlockStart": {"start": {}}}
+        self._open = kind
+
+    def _stop(self, stop: Stop) -> Iterable[StreamEvent]:
+        ending: Literal["tool_use", "end_turn"] = "tool_use" if self._called else "end_turn"
+        yield {"messageStop": {"stopReason": "max_tokens" if stop.reason == "length" else ending}}
+        yield {
+            "metadata": {
+                "usage": {
+                    "inputTokens": stop.input_tokens,
+                    "outputTokens": stop.output_tokens,
+                    "totalTokens": stop.input_tokens + stop.output_tokens,
+                },
+                "metrics": {"latencyMs": 0},
+            }
+        }
+
+
+def _call(call: Call) -> Iterable[StreamEvent]:
+    yield {"contentBlockStart": {"start": {"toolUse": {"toolUseId": call.id, "name": call.name}}}}
+    arguments = orjson.dumps(call.arguments).decode()
+    yield {"contentBlockDelta": {"delta": {"toolUse": {"input": arguments}}}}
+    yield {"contentBlockStop": {}}

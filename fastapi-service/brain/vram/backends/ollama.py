@@ -1,0 +1,155 @@
+"""
+Ollama: models are loaded and unloaded by us, and stay until we say so.
+
+Every load carries `keep_alive: -1`, so that Ollama never unloads a model by itself, and the options
+of `ModelSpec.load_options`, so that no chat makes it load one again. Source of every detail here:
+docs/api.md, server/routes.go and server/sched.go in Ollama's repository.
+"""
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import ollama
+
+from brain.catalogue.models import ModelSpec, Thinking
+from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable, ServerKind
+from brain.vram.residents import Inventory
+from shared.clock import Clock
+
+FOR_EVER = -1
+NOW = 0
+QUICK_SECONDS = 5.0
+"""Listing models takes milliseconds, also while one is being loaded."""
+
+POLL_SECONDS = 0.25
+"""Ollama's own pause between two looks at freed memory (server/sched.go)."""
+
+UNLOAD_POLLS = 120
+UNKNOWN_MODEL_FACTOR = 1.2
+"""Memory of a model that is not in the roster, over the size of its file."""
+
+BYTES_PER_GB = 1e9
+
+
+class OllamaBackend:
+    """One Ollama server (or a rehearsal of one, which says so in its version)."""
+
+    kind: ServerKind = "ollama"
+    loads = True
+
+    def __init__(self, *, url: str, clock: Clock, name: str = "ollama") -> None:
+        self.name = name
+        self.url = url.rstrip("/")
+        self._clock = clock
+        # A TLS context costs 20 ms of blocking work, so the clients share one or need none.
+        verify = ssl.create_default_context() if self.url.startswith("https:") else False
+        self._quick = ollama.AsyncClient(self.url, timeout=QUICK_SECONDS, verify=verify)
+        self._patient = ollama.AsyncClient(self.url, timeout=None, verify=verify)
+        self._plain = httpx.AsyncClient(base_url=self.url, timeout=QUICK_SECONDS, verify=verify)
+        self._described: dict[tuple[str, str], ModelSpec] = {}
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._quick.close()  # type: ignore[no-untyped-call] # the client is untyped there
+        await self._patient.close()  # type: ignore[no-untyped-call] # likewise
+        await self._plain.aclose()
+
+    async def look(self) -> Inventory:
+        """Installed and loaded models. Raises `BackendUnreachable`."""
+        try:
+            version = (await self._plain.get("/api/version")).text
+            tags = (await self._quick.list()).models
+            loaded = await self._loaded()
+            installed = [await self._describe(tag) for tag in tags if tag.model]
+        except (ollama.ResponseError, httpx.HTTPError, ConnectionError) as failure:
+            raise self._unreachable(failure) from failure
+        return Inventory(
+            installed={spec.name: spec for spec in installed},
+            loaded=loaded,
+            rehearsal="rehearsal" in version,
+        )
+
+    async def load(self, spec: ModelSpec) -> float | None:
+        """Return when the model is in memory, with its size there in GB."""
+        try:
+            if spec.kind == "embedding":  # has no /api/generate
+                await self._patient.embed(
+                    spec.name, input=[], options=spec.load_options, keep_alive=FOR_EVER
+                )
+            else:
+                await self._patient.generate(
+                    spec.name, prompt="", options=spec.load_options, keep_alive=FOR_EVER
+                )
+            return (await self._loaded()).get(spec.name)
+        except ollama.ResponseError as refusal:
+            if refusal.status_code == httpx.codes.NOT_FOUND:
+                raise ModelUnavailable(spec.name) from refusal
+            raise LoadFailed(spec.name, one_line(refusal.error)) from refusal
+        except httpx.RemoteProtocolError as dropped:
+            raise LoadFailed(spec.name, "the server broke off while loading it") from dropped
+        except (httpx.HTTPError, ConnectionError) as failure:
+            raise self._unreachable(failure) from failure
+
+    async def unload(self, model: str) -> None:
+        """Return when `/api/ps` no longer shows the model: the answer itself comes before that."""
+        try:
+            await self._quick.generate(model, prompt="", keep_alive=NOW)
+            for _ in range(UNLOAD_POLLS):
+                if model not in await self._loaded():
+                    return
+                await self._clock.sleep(POLL_SECONDS)
+        except ollama.ResponseError as refusal:
+            if refusal.status_code == httpx.codes.NOT_FOUND:
+                return  # deleted: Ollama unloads what it deletes
+            raise LoadFailed(model, one_line(refusal.error)) from refusal
+        except (httpx.HTTPError, ConnectionError) as failure:
+            raise self._unreachable(failure) from failure
+        raise LoadFailed(model, f"still in memory {UNLOAD_POLLS * POLL_SECONDS:g} s after unload")
+
+    async def _loaded(self) -> dict[str, float]:
+        running = (await self._quick.ps()).models
+        return {one.model: (one.size or 0) / BYTES_PER_GB for one in running if one.model}
+
+    async def _describe(self, tag: ollama.ListResponse.Model) -> ModelSpec:
+        """What a model can do, asked once per version of it."""
+        name = tag.model or ""
+        key = (name, tag.digest or "")
+        if key not in self._described:
+            shown = await self._quick.show(name)
+            size_gb = (tag.size or 0) / BYTES_PER_GB * UNKNOWN_MODEL_FACTOR
+            self._described[key] = _described(name, size_gb, shown)
+        return self._described[key]
+
+    def _unreachable(self, failure: Exception) -> BackendUnreachable:
+        if isinstance(failure, httpx.TimeoutException):
+            reason = "it does not answer in time"
+        elif isinstance(failure, ollama.ResponseError):
+            reason = f"it answers with status {failure.status_code}"
+        else:
+            reason = "nothing answers there"
+        return BackendUnreachable(self.url, reason)
+
+
+def one_line(text: str) -> str:
+    """The first line of a server's error, without a full stop, fit for the end of a sentence."""
+    return (text.strip().splitlines() or ["no reason given"])[0].rstrip(". ")[:300]
+
+
+def _described(name: str, size_gb: float, shown: ollama.ShowResponse) -> ModelSpec:
+    can = frozenset(shown.capabilities or ())
+    details: Mapping[str, Any] = shown.modelinfo or {}
+    family = str(details.get("general.architecture", ""))
+    thinking: Thinking = "none"
+    if "thinking" in can:
+        # gpt-oss has levels and cannot stop thinking; every other thinking model has a switch.
+        thinking = "level" if family.startswith("gptoss") or "gpt-oss" in name else "boolean"
+    return ModelSpec(
+        name=name,
+        size_gb=size_gb,
+        kind="embedding" if "embedding" in can and "completion" not in can else "chat",
+        thinking=thinking,
+        tools="tools" in can,
+        vision="vision" in can,
+    )

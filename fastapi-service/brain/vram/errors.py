@@ -1,0 +1,80 @@
+"""
+Why a model cannot be used.
+
+NotFound
+└─ ModelUnavailable      model.unavailable    no server has it
+Conflict
+└─ ModelNeverFits        vram.never_fits      larger than the memory for models
+Upstream
+├─ LoadFailed            vram.load_failed     the server tried and could not
+├─ BackendUnreachable    backend.unreachable  nobody listens there
+└─ BackendFailed         backend.failed       it answered, and then did not do its part
+"""
+
+from typing import Literal
+
+from shared.errors import Conflict, NotFound, Upstream
+
+ServerKind = Literal["ollama", "openai"]
+_TITLES: dict[ServerKind, str] = {"ollama": "Ollama", "openai": "the model server"}
+
+
+class ModelUnavailable(NotFound):
+    """No model server has this model."""
+
+    code = "model.unavailable"
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"Model not available: {model} is on none of the model servers. "
+            f"To install it run `ollama pull {model}`."
+        )
+
+
+class ModelNeverFits(Conflict):
+    """The model needs more memory than models may ever take here (both GB of 10^9 bytes)."""
+
+    code = "vram.never_fits"
+
+    def __init__(self, model: str, *, need_gb: float, ceiling_gb: float) -> None:
+        self.model = model
+        self.need_gb = need_gb
+        self.ceiling_gb = ceiling_gb
+        super().__init__(
+            f"{model} needs {need_gb:.1f} GB of memory, and at most {ceiling_gb:.1f} GB can ever "
+            "be free for it here. Choose a smaller model, or raise VRAM_HARD_LIMIT_GB."
+        )
+
+
+class LoadFailed(Upstream):
+    """A model could not be brought into memory; another attempt may succeed."""
+
+    code = "vram.load_failed"
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model = model
+        self.reason = reason
+        super().__init__(f"{model} could not be loaded: {reason}.")
+
+
+class BackendUnreachable(Upstream):
+    """No connection to a model server."""
+
+    code = "backend.unreachable"
+
+    def __init__(self, url: str, reason: str, *, kind: ServerKind = "ollama") -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"Failed to connect to {_TITLES[kind]} at {url}: {reason}.")
+
+
+class BackendFailed(Upstream):
+    """A model server broke off, answered with an error, or stayed silent for too long."""
+
+    code = "backend.failed"
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model = model
+        self.reason = reason
+        super().__init__(f"{model} could not answer: {reason}.")

@@ -1,0 +1,98 @@
+"""Carries out what the core wants of the model servers, and reports how it went."""
+
+from collections.abc import Callable, Sequence
+
+import anyio
+import structlog
+
+from brain.vram.backends.base import Backend
+from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable
+from brain.vram.events import (
+    Event,
+    Failure,
+    LoadDone,
+    Probe,
+    Snapshot,
+    StartLoad,
+    StartUnload,
+    UnloadDone,
+)
+from brain.vram.residents import Inventory
+from shared.clock import Clock
+from shared.errors import BoundaryError
+
+log = structlog.get_logger(__name__)
+LOOK_SECONDS = 20.0
+UNLOAD_SECONDS = 60.0
+
+
+class Servers:
+    """One method per effect; each ends with exactly one event, whatever happens."""
+
+    def __init__(
+        self,
+        backends: Sequence[Backend],
+        *,
+        post: Callable[[Event], None],
+        clock: Clock,
+        load_timeout_seconds: float,
+    ) -> None:
+        self._backends = {backend.name: backend for backend in backends}
+        self._post = post
+        self._clock = clock
+        self._load_timeout_seconds = load_timeout_seconds
+
+    async def load(self, order: StartLoad) -> None:
+        """Load a model, for at most the load timeout."""
+        began = self._clock.monotonic()
+        measured_gb: float | None = None
+        failure: Failure | None = None
+        try:
+            with anyio.fail_after(self._load_timeout_seconds):
+                measured_gb = await self._backends[order.place.server].load(order.spec)
+        except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
+            failure = _failure(problem, order.place.server)
+            log.warning("vram.load_failed", model=order.spec.name, reason=failure.reason)
+        seconds = self._clock.monotonic() - began
+        self._post(
+            LoadDone(order.place, order.epoch, self._clock.now(), seconds, measured_gb, failure)
+        )
+
+    async def unload(self, order: StartUnload) -> None:
+        """Unload a model and wait until it is gone."""
+        failure: Failure | None = None
+        try:
+            with anyio.fail_after(UNLOAD_SECONDS):
+                await self._backends[order.place.server].unload(order.place.model)
+        except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
+            failure = _failure(problem, order.place.server)
+            log.warning("vram.unload_failed", model=order.place.model, reason=failure.reason)
+        self._post(UnloadDone(order.place, order.epoch, self._clock.now(), failure))
+
+    async def look(self, order: Probe) -> None:
+        """Ask a server what it has."""
+        inventory: Inventory | None = None
+        problem = ""
+        try:
+            with anyio.fail_after(LOOK_SECONDS):
+                inventory = await self._backends[order.server].look()
+        except Exception as failure:  # noqa: BLE001 - the end of a task: reported in the snapshot
+            problem = _failure(failure, order.server).reason
+        self._post(Snapshot(order.server, order.version, self._clock.now(), inventory, problem))
+
+
+def _failure(problem: Exception, server: str) -> Failure:
+    match problem:
+        case ModelUnavailable():
+            return Failure("missing", "the server does not have it", server)
+        case BackendUnreachable():
+            return Failure("unreachable", problem.reason, server)
+        case LoadFailed():
+            return Failure("failed", problem.reason, server)
+        case TimeoutError():
+            return Failure("failed", "it took too long", server)
+        case BoundaryError():
+            return Failure("failed", problem.message.rstrip("."), server)
+        case _:
+            log.error("vram.unexpected", server=server, exc_info=problem)
+            return Failure("failed", "an unexpected error, see the log", server)
