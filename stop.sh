@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Stops what ./start.sh started, and nothing else. Data stays in data/.
+#
+#   ./stop.sh [--local]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+for argument in "$@"; do
+    case $argument in
+        --local) ;;
+        -h | --help)
+            sed -n '2,4s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            exit 0
+            ;;
+        *)
+            printf 'stop.sh does not know %s.\n' "$argument" >&2
+            exit 2
+            ;;
+    esac
+done
+
+if [ ! -x .venv/bin/python ]; then
+    echo "Nothing is running: this clone was never started."
+    exit 0
+fi
+exec .venv/bin/python -m admin.local down
