@@ -1,0 +1,50 @@
+"""`python -m auth`: settings, the parts, and the server in front of them."""
+
+import sys
+
+import anyio
+import structlog
+import uvicorn
+
+from auth.config import Settings
+from auth.main import create_app
+from auth.wiring import running
+from shared.log import configure
+from shared.settings import load_settings
+
+log = structlog.get_logger("auth")
+GRACEFUL_SECONDS = 5
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal comes."""
+    async with running(settings) as auth:
+        config = uvicorn.Config(
+            create_app(auth),
+            host=settings.bind_address,
+            port=settings.auth_port,
+            ws="none",
+            lifespan="off",
+            # The address of a caller slows guessing down; a header must not be able to change it.
+            proxy_headers=False,
+            server_header=False,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+        await uvicorn.Server(config).serve()
+
+
+def main() -> None:
+    """Exit codes: 0 stopped, 1 cannot listen, 2 wrong settings."""
+    settings = load_settings(Settings)
+    configure("auth-service", level=settings.log_level)
+    try:
+        anyio.run(serve, settings)
+    except ValueError as wrong:
+        log.error("auth.refused", message=str(wrong))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

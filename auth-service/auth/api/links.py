@@ -1,0 +1,66 @@
+"""Links between accounts and identities elsewhere, and what other services ask for."""
+
+from fastapi import APIRouter, Depends
+
+from auth.api.deps import Person, TheAuth, only_services
+from auth.api.shapes import (
+    Created,
+    IdentityOwner,
+    LinkAuthMethod,
+    OneTimeCode,
+    Proof,
+    Redeem,
+    Revocations,
+)
+from auth.links import Identity
+
+router = APIRouter(tags=["links"])
+for_services = APIRouter(tags=["links"], dependencies=[Depends(only_services)])
+
+
+@router.post("/link/code", status_code=201)
+async def code(person: Person, auth: TheAuth) -> OneTimeCode:
+    """A code to type as `/link CODE` in Discord."""
+    made = await auth.links.code_for(person.user)
+    return OneTimeCode(code=made.text, expires_in=made.expires_in)
+
+
+@router.post("/link-auth-method")
+async def link_auth_method(body: LinkAuthMethod, person: Person, auth: TheAuth) -> Created:
+    """Link the identity that a code from the bot stands for with my account."""
+    await auth.links.attach(person.user, body.code)
+    return Created(user_id=person.user.user_id)
+
+
+@for_services.post("/link/proof", status_code=201)
+async def proof(body: Proof, auth: TheAuth) -> OneTimeCode:
+    """A code for an identity, to be typed into `/link-auth-method` by its owner."""
+    made = await auth.links.proof_of(
+        Identity(body.provider, body.provider_user_id, body.display_name)
+    )
+    return OneTimeCode(code=made.text, expires_in=made.expires_in)
+
+
+@for_services.post("/link/redeem")
+async def redeem(body: Redeem, auth: TheAuth) -> Created:
+    """Link an identity with the account whose owner gave it this code."""
+    identity = Identity(body.provider, body.provider_user_id, body.display_name)
+    return Created(user_id=await auth.links.redeem(body.code, identity))
+
+
+@for_services.get("/identities/discord/{provider_user_id}")
+async def identity_owner(provider_user_id: str, auth: TheAuth) -> IdentityOwner:
+    """Who a Discord id belongs to; 404 when it is not linked."""
+    user = await auth.links.owner("discord", provider_user_id)
+    return IdentityOwner(
+        user_id=user.user_id, name=user.display_name, role=user.role, disabled=user.disabled
+    )
+
+
+@for_services.get("/revocations")
+async def revocations(auth: TheAuth) -> Revocations:
+    """What every verifier of tokens asks for every few seconds."""
+    return Revocations(
+        revoked=list(await auth.sessions.revoked()),
+        disabled=list(await auth.repository.disabled()),
+    )

@@ -1,0 +1,145 @@
+"""What goes over the wire here. Lengths are limits of sanity; the rules are in the domain."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from auth.sessions import Session
+from auth.users import User
+
+Short = Annotated[str, Field(max_length=256)]
+Secret = Annotated[str, Field(max_length=1024)]
+
+
+class Body(BaseModel):
+    """A request; fields we do not know are ignored (protocol: contracts may grow)."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+class Register(Body):
+    """Who wants an account; `invite` where REGISTRATION=invite."""
+
+    username: Short
+    password: Secret
+    display_name: Short | None = None
+    email: Short | None = None
+    invite: Short | None = None
+
+
+class Login(Body):
+    """Who somebody says they are."""
+
+    username: Short
+    password: Secret
+
+
+class ChangePassword(Body):
+    """The password until now, and the one from now on."""
+
+    old: Secret
+    new: Secret
+
+
+class LinkAuthMethod(Body):
+    """The code that the bot showed to the owner of an identity."""
+
+    provider: Literal["discord"]
+    code: Short
+
+
+class Proof(Body):
+    """An identity that the caller (one of our services) vouches for."""
+
+    provider: Literal["discord"]
+    provider_user_id: Short
+    display_name: Short | None = None
+
+
+class Redeem(Proof):
+    """The same, with the code its owner typed."""
+
+    code: Short
+
+
+class ChangeUser(Body):
+    """What an operator may change."""
+
+    disabled: bool
+
+
+class Created(BaseModel):
+    """The account that was made or linked."""
+
+    user_id: str
+
+
+class Profile(BaseModel):
+    """A person, as they may see themselves."""
+
+    user_id: str
+    username: str
+    display_name: str
+    email: str | None
+    role: Literal["user", "admin"]
+
+
+class Method(BaseModel):
+    """One way to sign in; `name` is how the person is called there."""
+
+    provider: str
+    name: str
+
+
+class Me(Profile):
+    """The profile and the ways to sign in."""
+
+    auth_methods: list[Method]
+
+
+class SignIn(BaseModel):
+    """A sign-in as OAuth 2 writes it (RFC 6749, 5.1); `expires_in` is in seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a kind of token
+    expires_in: int
+    user: Profile
+
+
+class OneTimeCode(BaseModel):
+    """A code to type elsewhere, valid for `expires_in` seconds."""
+
+    code: str
+    expires_in: int
+
+
+class IdentityOwner(BaseModel):
+    """Who an identity belongs to."""
+
+    user_id: str
+    name: str
+    role: Literal["user", "admin"]
+    disabled: bool
+
+
+class Revocations(BaseModel):
+    """Ids of tokens ended before their time, and of people who are shut out."""
+
+    revoked: list[str]
+    disabled: list[str]
+
+
+def profile_of(user: User) -> Profile:
+    """What the wire shows of an account."""
+    return Profile(
+        user_id=user.user_id,
+        username=user.username,
+        display_name=user.display_name,
+        email=user.email,
+        role=user.role,
+    )
+
+
+def sign_in_of(user: User, session: Session) -> SignIn:
+    """What the wire shows of a new sign-in."""
+    return SignIn(access_token=session.token, expires_in=session.expires_in, user=profile_of(user))

@@ -1,0 +1,55 @@
+"""Every setting of the auth service: the environment first, then `.env`."""
+
+from ipaddress import ip_address
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from shared.settings import CommonSettings, SecretSettings, StoreSettings
+
+Registration = Literal["open", "invite", "closed"]
+
+
+class Settings(CommonSettings, StoreSettings, SecretSettings):
+    """Frozen and checked at start; a wrong value stops the service with a sentence."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    auth_port: Annotated[int, Field(ge=0, le=65535)] = 8002
+
+    jwt_expiration_hours: Annotated[float, Field(ge=0.001, le=24 * 366)] = 8
+    """Hours a sign-in lasts; fractions are fine."""
+
+    bcrypt_cost: Annotated[int, Field(ge=4, le=16)] = 12
+    """Work per password check, doubling with each step: 12 is about 0.2 s of one core."""
+
+    registration: Registration | None = None
+    """Who may make an account; unset: open while BIND_ADDRESS is loopback, else closed."""
+
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = (
+        "http://127.0.0.1:8501",
+        "http://localhost:8501",
+    )
+    """Pages that may call us from a browser, separated by commas."""
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def who_may_register(self) -> Registration:
+        """`registration`, or what protocol section 2 says when it is unset."""
+        if self.registration is not None:
+            return self.registration
+        return "open" if _is_loopback(self.bind_address) else "closed"
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -1,0 +1,126 @@
+"""
+Which account an identity elsewhere belongs to, linked by a one-time code in either direction.
+
+    here ──▶ POST /link/code ──▶ person types /link CODE there ──▶ bot: POST /link/redeem
+    there ─▶ bot: POST /link/proof ──▶ person types CODE here ───▶ POST /link-auth-method
+
+The code carries one half and whoever redeems it proves the other, so nobody links what is not
+theirs.
+"""
+
+import re
+from dataclasses import dataclass
+
+import structlog
+
+from auth.codes import Code, Codes
+from auth.errors import CodeInvalid, LinkedElsewhere, NotLinked, Unfit, UnknownUser
+from auth.repository import Repository
+from auth.throttle import Throttle
+from auth.users import AuthMethod, User, check_display_name
+from shared.clock import Clock
+from shared.store import Delete
+
+log = structlog.get_logger(__name__)
+CODE_SECONDS = 600.0
+"""Protocol section 5: ten minutes."""
+
+SNOWFLAKE = re.compile(r"[0-9]{1,20}", re.ASCII)
+"""Discord's ids: 64 bits in decimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody as another provider knows them, vouched for by whoever holds the service token."""
+
+    provider: str
+    provider_user_id: str
+    display_name: str | None = None
+
+
+class Links:
+    """The rules about links; every call may raise `StoreUnavailable`."""
+
+    def __init__(
+        self, repository: Repository, *, codes: Codes, throttle: Throttle, clock: Clock
+    ) -> None:
+        self._repository = repository
+        self._codes = codes
+        self._throttle = throttle
+        self._clock = clock
+
+    async def code_for(self, user: User) -> Code:
+        """A code that lets whoever redeems it link their identity with this account."""
+        item = {"user_id": user.user_id}
+        return await self._codes.make("account", item, lives_seconds=CODE_SECONDS)
+
+    async def proof_of(self, identity: Identity) -> Code:
+        """A code that lets whoever redeems it link this identity with their account."""
+        _check(identity)
+        item = {"provider_user_id": identity.provider_user_id, "name": _name(identity)}
+        return await self._codes.make("identity", item, lives_seconds=CODE_SECONDS)
+
+    async def redeem(self, code: str, identity: Identity) -> str:
+        """
+        Link an identity with the account that made the code; returns the account's id.
+
+        Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per identity.
+        """
+        _check(identity)
+        self._throttle.attempt("redeem", identity.provider, identity.provider_user_id)
+        item = await self._codes.look("account", code)
+        if item is None:
+            raise CodeInvalid
+        self._throttle.forgive("redeem", identity.provider, identity.provider_user_id)
+        spending = self._codes.spend("account", code)
+        await self._link(identity, str(item["user_id"]), spending)
+        return str(item["user_id"])
+
+    async def attach(self, user: User, code: str) -> None:
+        """
+        Link the identity that the code stands for with an account.
+
+        Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per account.
+        """
+        self._throttle.attempt("attach", user.user_id)
+        item = await self._codes.look("identity", code)
+        if item is None:
+            raise CodeInvalid
+        self._throttle.forgive("attach", user.user_id)
+        identity = Identity("discord", str(item["provider_user_id"]), str(item["name"]))
+        await self._link(identity, user.user_id, self._codes.spend("identity", code))
+
+    async def owner(self, provider: str, identity: str) -> User:
+        """The account linked with an identity. Raises `NotLinked`."""
+        if not SNOWFLAKE.fullmatch(identity):
+            raise NotLinked(provider)
+        user_id = await self._repository.owner(provider, identity)
+        user = await self._repository.user(user_id) if user_id is not None else None
+        if user is None:
+            raise NotLinked(provider)
+        return user
+
+    async def _link(self, identity: Identity, user_id: str, spending: Delete) -> None:
+        if await self._repository.user(user_id) is None:
+            raise UnknownUser
+        method = AuthMethod(
+            provider="discord",
+            identity=identity.provider_user_id,
+            user_id=user_id,
+            name=_name(identity),
+            added_at=self._clock.now(),
+        )
+        owner = await self._repository.owner(method.provider, method.identity)
+        if owner not in (None, user_id):
+            raise LinkedElsewhere(method.provider)
+        await self._repository.link(method, spending=spending)
+        log.info("identity.linked", user_id=user_id, provider=method.provider)
+
+
+def _check(identity: Identity) -> None:
+    if not SNOWFLAKE.fullmatch(identity.provider_user_id):
+        raise Unfit("provider_user_id", "Discord's ids are numbers")
+
+
+def _name(identity: Identity) -> str:
+    return check_display_name(identity.display_name, otherwise=identity.provider_user_id)

@@ -1,0 +1,28 @@
+"""The web application around the service's parts."""
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from auth import VERSION
+from auth.api import accounts, errors, health, links
+from auth.api.gate import Gate
+from auth.wiring import Auth
+
+
+def create_app(auth: Auth) -> FastAPI:
+    """All routes of the auth service."""
+    app = FastAPI(title="Trollama accounts", version=VERSION)
+    app.state.auth = auth
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(auth.allowed_origins),
+        allow_methods=["*"],
+        allow_headers=["Authorization", "Content-Type"],
+    )
+    app.add_middleware(Gate, allowed_origins=auth.allowed_origins)
+    errors.install(app)
+    app.include_router(health.router)
+    app.include_router(accounts.router)
+    app.include_router(links.router)
+    app.include_router(links.for_services)
+    return app

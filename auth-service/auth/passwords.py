@@ -1,0 +1,90 @@
+"""
+Passwords: which are good enough, how they are kept, how they are checked without stopping the loop.
+
+    password ──NFKC──▶ HMAC-SHA-256, base64 (44 bytes) ──▶ bcrypt with its own salt and the cost
+
+bcrypt reads 72 bytes and bcrypt 5 refuses more; the digest in front lets every password count
+whole. It is keyed, so that digests leaked elsewhere cannot be tried against ours. One check takes
+about 0.2 s of a core at cost 12, so checks run in a few threads of their own and wait in a short
+line.
+"""
+
+import base64
+import hmac
+import os
+import unicodedata
+from collections.abc import Callable
+from importlib.resources import files
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import bcrypt
+
+from auth.errors import TooBusy, Unfit
+from auth.users import canonical
+
+MIN_CHARS = 8
+"""NIST SP 800-63B, 5.1.1.2 (revision 3): length counts, composition rules do not."""
+
+MAX_CHARS = 256
+DIGEST_KEY = b"trollama password 1"
+HASHERS = max(1, min(4, (os.cpu_count() or 2) // 2))
+"""Half of the cores at most: answers are streamed on the same machine."""
+
+LINE = 32
+"""Checks that may wait; at cost 12 the last one waits about 6 s on one core."""
+
+COMMON = frozenset(files("auth").joinpath("common_passwords.txt").read_text("utf-8").split())
+"""What anybody would try first, case folded; what is shorter than `MIN_CHARS` needs no place."""
+
+T = TypeVar("T")
+
+
+class Passwords:
+    """Makes and checks hashes with a given bcrypt cost."""
+
+    def __init__(self, *, cost: int, hashers: int = HASHERS, line: int = LINE) -> None:
+        self._cost = cost
+        self._line = line
+        self._threads = anyio.CapacityLimiter(hashers)
+        self._nobodys_salt = bcrypt.gensalt(cost)
+
+    async def hash(self, password: str) -> str:
+        """What to keep instead of `password`. Raises `TooBusy`."""
+        salt = bcrypt.gensalt(self._cost)
+        return (await self._in_thread(lambda: bcrypt.hashpw(_digest(password), salt))).decode()
+
+    async def matches(self, password: str, kept: str | None) -> bool:
+        """
+        Whether `kept` was made of `password`; with None the same work is done and the answer is no.
+
+        Raises `TooBusy` before doing anything when too many checks wait.
+        """
+        if kept is None:
+            await self._in_thread(lambda: bcrypt.hashpw(_digest(password), self._nobodys_salt))
+            return False
+        return await self._in_thread(lambda: bcrypt.checkpw(_digest(password), kept.encode()))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        if self._threads.statistics().tasks_waiting >= self._line:
+            raise TooBusy
+        return await anyio.to_thread.run_sync(work, limiter=self._threads)
+
+
+def check_password(password: str, *, username: str, field: str = "password") -> None:
+    """Raise `Unfit` naming `field` when `password` is too short, too long or easily guessed."""
+    if len(password) < MIN_CHARS:
+        raise Unfit(field, f"it needs at least {MIN_CHARS} characters")
+    if len(password) > MAX_CHARS:
+        raise Unfit(field, f"it may have at most {MAX_CHARS} characters")
+    folded = canonical(password)
+    if folded == canonical(username):
+        raise Unfit(field, "it must not be the username")
+    if folded in COMMON or len(set(folded)) < 3:
+        raise Unfit(field, "this is one of the first passwords anybody would try")
+
+
+def _digest(password: str) -> bytes:
+    text = unicodedata.normalize("NFKC", password).encode()
+    return base64.b64encode(hmac.digest(DIGEST_KEY, text, "sha256"))

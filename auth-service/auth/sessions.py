@@ -1,0 +1,118 @@
+"""
+Sign-ins: a signed token for the person, a row for us, and the list of those ended early.
+
+    begin ──▶ row  user:<id> / <jti>   (until exp)      a sign-in lives while its row is there
+    end   ──▶ row  revoked   / <jti>   (until exp)      what other services ask for every 5 s
+
+This service looks at the row at every call, so an end counts here at once; the others verify the
+signature and learn of an end within ten seconds (protocol section 2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+import jwt
+
+from auth.errors import SignInEnded
+from auth.users import User
+from shared.clock import Clock
+from shared.store import ConditionFailed, Delete, Key, Matches, Put, Store, Write
+from shared.tokens import ALGORITHM, Claims, TokenVerifier
+
+TABLE = "sessions"
+ENDED_AT_ONCE = 40
+"""Sign-ins ended in one transaction; each takes two of the store's hundred writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sign-in as its owner gets it. `expires_in` is in seconds."""
+
+    token: str
+    token_id: str
+    expires_in: int
+    expires_at: int
+
+
+class Sessions:
+    """Issues, checks and ends sign-ins."""
+
+    def __init__(self, store: Store, *, secret: str, hours: float, clock: Clock) -> None:
+        self._store = store
+        self._secret = secret
+        self._seconds = max(1, round(hours * 3600))
+        self._clock = clock
+        self._verifier = TokenVerifier(secret, clock=clock)
+
+    async def begin(self, user: User, *also: Write) -> Session:
+        """A new sign-in, written together with `also`; raises what the store raises."""
+        session = self._sign(user)
+        await self._store.write(_row(user.user_id, session), *also)
+        return session
+
+    async def check(self, token: str) -> Claims:
+        """The claims of a token that is valid and whose sign-in lives. Raises `AuthRequired`."""
+        claims = self._verifier.verify(token)
+        if await self._store.get(_key(claims.user_id, claims.token_id)) is None:
+            raise SignInEnded
+        return claims
+
+    async def replace(self, claims: Claims, user: User) -> Session:
+        """A new sign-in for an old one, which ends; of several at once only one succeeds."""
+        session = self._sign(user)
+        await self._end([(claims.token_id, claims.expires_at)], user, _row(user.user_id, session))
+        return session
+
+    async def end(self, claims: Claims, user: User) -> None:
+        """End one sign-in. Raises `SignInEnded` when somebody was faster."""
+        await self._end([(claims.token_id, claims.expires_at)], user)
+
+    async def end_all(self, user: User) -> None:
+        """End every sign-in of `user` there is when this is called."""
+        while rows := await self._store.query(TABLE, f"user:{user.user_id}", limit=ENDED_AT_ONCE):
+            ending = [(row.sk, float(row.item["expires_at"])) for row in rows]
+            try:
+                await self._end(ending, user)
+            except SignInEnded:
+                continue  # one of them was logged out meanwhile; look again
+
+    async def revoked(self) -> Sequence[str]:
+        """The ids of ended tokens that would still be valid by their signature."""
+        return [row.sk for row in await self._store.query(TABLE, "revoked")]
+
+    async def _end(self, ending: Sequence[tuple[str, float]], user: User, *also: Write) -> None:
+        writes: list[Write] = []
+        for token_id, expires_at in ending:
+            writes.append(Delete(_key(user.user_id, token_id), when=Matches()))
+            writes.append(Put(Key(TABLE, "revoked", token_id), {}, expires_at=expires_at))
+        try:
+            await self._store.write(*writes, *also)
+        except ConditionFailed as gone:
+            raise SignInEnded from gone
+
+    def _sign(self, user: User) -> Session:
+        issued_at = int(self._clock.now())
+        session_id = uuid4().hex
+        claims = {
+            "sub": user.user_id,
+            "name": user.display_name,
+            "role": user.role,
+            "iat": issued_at,
+            "exp": issued_at + self._seconds,
+            "jti": session_id,
+        }
+        token = jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        return Session(token, session_id, self._seconds, issued_at + self._seconds)
+
+
+def _key(user_id: str, token_id: str) -> Key:
+    return Key(TABLE, f"user:{user_id}", token_id)
+
+
+def _row(user_id: str, session: Session) -> Put:
+    return Put(
+        _key(user_id, session.token_id),
+        {"expires_at": session.expires_at},
+        expires_at=session.expires_at,
+    )
