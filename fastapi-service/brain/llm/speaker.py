@@ -2,21 +2,25 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import aiohttp
+import structlog
 from pydantic import BaseModel
 
 from brain.llm.agent import run
 from brain.llm.chat_model import ChatModel
-from brain.llm.connection import Connection, Patience
+from brain.llm.connection import Connection, Patience, new_session
 from brain.llm.dialect import Dialect, Wish
 from brain.llm.messages import Leased, Piece, Prompt
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
 from brain.vram.errors import ServerKind
 from brain.vram.orchestrator import Lease, Orchestrator, Progress, ignore
+from shared.clock import Clock
 
+__all__ = ["Prompt", "Speaker"]
+log = structlog.get_logger(__name__)
 T = TypeVar("T", bound=BaseModel)
 DIALECTS: dict[ServerKind, Dialect] = {"ollama": OllamaDialect(), "openai": OpenAIDialect()}
 DECISION_TOKENS = 512
@@ -24,19 +28,28 @@ DECISION_TOKENS = 512
 
 
 class Speaker:
-    """Speaks with models for everybody. Close `session` (`connection.new_session`) after use."""
+    """Speaks with models for everybody; `async with` it, so that its connections are closed."""
 
     def __init__(
         self,
         vram: Orchestrator,
         *,
-        session: aiohttp.ClientSession,
+        clock: Clock,
         first_token_seconds: float,
-        gap_seconds: float,
+        token_gap_seconds: float,
     ) -> None:
         self._vram = vram
-        self._session = session
-        self._patience = Patience(first_token_seconds, gap_seconds)
+        self._clock = clock
+        self._patience = Patience(first_token_seconds, token_gap_seconds)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = new_session()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
 
     async def stream(
         self, prompt: Prompt, *, tell: Callable[[Progress], None] = ignore
@@ -58,9 +71,25 @@ class Speaker:
                 messages=prompt.messages,
                 tools=prompt.tools if lease.spec.tools else (),
             )
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    yield piece
+            began = self._clock.monotonic()
+            first_seconds: float | None = None
+            count = 0
+            try:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        if first_seconds is None:
+                            first_seconds = round(self._clock.monotonic() - began, 3)
+                        count += 1
+                        yield piece
+            finally:
+                log.info(
+                    "model.spoke",
+                    model=prompt.model,
+                    server=lease.server.name,
+                    first_token_seconds=first_seconds,
+                    seconds=round(self._clock.monotonic() - began, 3),
+                    pieces=count,
+                )
 
     async def decide(
         self,
@@ -93,6 +122,7 @@ class Speaker:
         raise AssertionError("structured_output gives one event or raises")
 
     def _model(self, lease: Lease, wish: Wish) -> ChatModel:
+        assert self._session is not None, "the speaker is used inside its `async with`"
         connection = Connection(
             self._session, server=lease.server, model=lease.spec.name, patience=self._patience
         )
