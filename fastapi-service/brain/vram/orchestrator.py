@@ -109,15 +109,21 @@ class Orchestrator:
         self._looks: dict[str, list[anyio.Event]] = {}
 
     async def run(self) -> None:
-        """Own the state until cancelled; loads under way are given up then."""
+        """Own the state until cancelled; loads under way are given up then. Runs once."""
         with self._inbox, self._events:
-            async with anyio.create_task_group() as tasks:
-                async for event in self._events:
-                    for effect in self._core.step(event):
-                        self._perform(effect, tasks)
-                    if isinstance(event, Snapshot):
-                        for seen in self._looks.pop(event.server, ()):
-                            seen.set()
+            try:
+                async with anyio.create_task_group() as tasks:
+                    async for event in self._events:
+                        self._take(event, tasks)
+            finally:
+                await self._servers.aclose()
+
+    def _take(self, event: Event, tasks: TaskGroup) -> None:
+        for effect in self._core.step(event):
+            self._perform(effect, tasks)
+        if isinstance(event, Snapshot):
+            for seen in self._looks.pop(event.server, ()):
+                seen.set()
 
     @asynccontextmanager
     async def lease(

@@ -24,6 +24,7 @@ from shared.errors import BoundaryError
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 20.0
 UNLOAD_SECONDS = 60.0
+CLOSE_SECONDS = 2.0
 
 
 class Servers:
@@ -41,6 +42,12 @@ class Servers:
         self._post = post
         self._clock = clock
         self._load_timeout_seconds = load_timeout_seconds
+
+    async def aclose(self) -> None:
+        """Close the connections to all servers, also while being cancelled."""
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            for backend in self._backends.values():
+                await backend.aclose()
 
     async def load(self, order: StartLoad) -> None:
         """Load a model, for at most the load timeout."""

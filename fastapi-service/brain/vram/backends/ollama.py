@@ -10,13 +10,13 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
 import httpx
 import ollama
 
 from brain.catalogue.models import ModelSpec, Thinking
 from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable, ServerKind
 from brain.vram.residents import Inventory
-from shared.clock import Clock
 
 FOR_EVER = -1
 NOW = 0
@@ -39,10 +39,9 @@ class OllamaBackend:
     kind: ServerKind = "ollama"
     loads = True
 
-    def __init__(self, *, url: str, clock: Clock, name: str = "ollama") -> None:
+    def __init__(self, url: str, *, name: str = "ollama") -> None:
         self.name = name
         self.url = url.rstrip("/")
-        self._clock = clock
         # A TLS context costs 20 ms of blocking work, so the clients share one or need none.
         verify = ssl.create_default_context() if self.url.startswith("https:") else False
         self._quick = ollama.AsyncClient(self.url, timeout=QUICK_SECONDS, verify=verify)
@@ -99,7 +98,7 @@ class OllamaBackend:
             for _ in range(UNLOAD_POLLS):
                 if model not in await self._loaded():
                     return
-                await self._clock.sleep(POLL_SECONDS)
+                await anyio.sleep(POLL_SECONDS)
         except ollama.ResponseError as refusal:
             if refusal.status_code == httpx.codes.NOT_FOUND:
                 return  # deleted: Ollama unloads what it deletes

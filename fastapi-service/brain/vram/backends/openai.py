@@ -17,7 +17,7 @@ class OpenAIBackend:
     kind: ServerKind = "openai"
     loads = False
 
-    def __init__(self, *, url: str, name: str = "sglang") -> None:
+    def __init__(self, url: str, *, name: str = "sglang") -> None:
         self.name = name
         self.url = url.rstrip("/").removesuffix("/v1")
 
