@@ -1,5 +1,6 @@
 """`python -m auth`: settings, the parts, and the server in front of them."""
 
+import signal
 import sys
 
 import anyio
@@ -32,11 +33,14 @@ async def serve(settings: Settings) -> None:
             access_log=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
-        await uvicorn.Server(config).serve()
+        # Uvicorn raises the signal again when it has stopped; without a receiver that would be the
+        # end of the process before the store is closed.
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):
+            await uvicorn.Server(config).serve()
 
 
 def main() -> None:
-    """Exit codes: 0 stopped, 1 cannot listen, 2 wrong settings."""
+    """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen (uvicorn's own)."""
     settings = load_settings(Settings)
     configure("auth-service", level=settings.log_level)
     try:

@@ -170,11 +170,16 @@ class Accounts:
         kept = await self._repository.password(username)
         return await self._repository.user(kept.user_id) if kept else None
 
-    async def set_role(self, user: User, role: Role) -> None:
-        """Give another role; sign-ins with the old one end."""
-        await self._repository.change(user, role=role)
+    async def promote(self, user: User, *, display_name: str | None, email: str | None) -> None:
+        """Make somebody an admin, with another name or address if given; old sign-ins end."""
+        await self._repository.change(
+            user,
+            role="admin",
+            display_name=check_display_name(display_name, otherwise=user.display_name),
+            email=check_email(email) or user.email,
+        )
         await self._sessions.end_all(user)
-        log.info("account.role_set", user_id=user.user_id, role=role)
+        log.info("account.promoted", user_id=user.user_id)
 
     async def set_disabled(self, user_id: str, disabled: bool) -> User:
         """Shut somebody out, or let them in again. Raises `UnknownUser`."""
