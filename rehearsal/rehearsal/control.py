@@ -34,7 +34,7 @@ class Control:
         return web.Response(body=self._stage.faults.report(), content_type="application/json")
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Add the faults of a JSON list to those already set; 400 with a sentence when unreadable."""
+        """Add the faults of a JSON list to those already set; 400 when it cannot be read."""
         try:
             self._stage.faults.add(parse_faults(await request.read()))
         except FaultError as invalid:

@@ -6,9 +6,14 @@ BYTES_PER_GIB = 2**30
 
 
 class Refusal(Exception):
-    """A request answered with an error: HTTP status and the sentence a client sees."""
+    """
+    A request answered with an error: HTTP status and the sentence a client sees.
+
+    `code` is what the OpenAI-style door adds to them.
+    """
 
     status = 500
+    code: str | None = None
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -23,10 +28,20 @@ class BadRequest(Refusal):
     status = 400
 
 
+class TooLong(BadRequest):
+    """The prompt does not fit the model's context (Ollama's wording)."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self) -> None:
+        super().__init__("the input length exceeds the context length")
+
+
 class NotInstalled(Refusal):
     """No model of this name (Ollama's wording)."""
 
     status = 404
+    code = "model_not_found"
 
     def __init__(self, model: str) -> None:
         super().__init__(f"model '{model}' not found")

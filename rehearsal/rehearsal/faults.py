@@ -81,9 +81,7 @@ class Faults:
         """Nothing goes wrong any more."""
         self._armed.clear()
 
-    def take(
-        self, kinds: Collection[FaultKind], *, model: str, on: Moment | None = None
-    ) -> Fault | None:
+    def take(self, kinds: Collection[str], *, model: str, on: Moment | None = None) -> Fault | None:
         """The first fault of these kinds that fits, used up by one; None when there is none."""
         for armed in self._armed:
             if _fits(armed.fault, kinds, model, on):
@@ -113,5 +111,5 @@ class Faults:
         return orjson.dumps(left)
 
 
-def _fits(fault: Fault, kinds: Collection[FaultKind], model: str, on: Moment | None) -> bool:
+def _fits(fault: Fault, kinds: Collection[str], model: str, on: Moment | None) -> bool:
     return fault.kind in kinds and fault.model in (None, model) and (on is None or fault.on == on)

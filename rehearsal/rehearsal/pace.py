@@ -20,7 +20,7 @@ class Pace:
         return self._clock.monotonic() * self.speed
 
     def real(self) -> float:
-        """Real seconds that never jump (the machine's monotonic clock unless a test injects one)."""
+        """Real seconds that never jump: the monotonic clock of whoever made this."""
         return self._clock.monotonic()
 
     def as_real(self, scripted: float) -> float:

@@ -1,7 +1,7 @@
 """Saying a reply at the speed of its model: prefill, tokens one by one, and what goes wrong."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import anyio
@@ -9,7 +9,7 @@ import anyio
 from rehearsal import tokens
 from rehearsal.conversation import Call
 from rehearsal.errors import Dropped, Refusal, RunnerDied
-from rehearsal.faults import Fault, FaultKind
+from rehearsal.faults import Fault
 from rehearsal.record import RequestEntry
 from rehearsal.replies import Reply, babbled
 from rehearsal.script import ScriptedModel
@@ -19,16 +19,20 @@ SHORTEST_SLEEP = 0.001
 """Real seconds; what is due sooner is said at once, the plan of hours keeps the speed right."""
 
 UNEVENNESS = 0.5
-_KINDS: tuple[FaultKind, ...] = ("error", "drop", "hang", "oom", "uncounted")
+_STRIKING = ("error", "drop", "hang", "oom")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of the answer: thinking, text or tool calls (whole), never two of them."""
+    """A piece of the answer: thinking, text or tool calls (whole); several where put together."""
 
     text: str = ""
     thinking: str = ""
     calls: tuple[Call, ...] = ()
+
+    def with_more(self, part: "Part") -> "Part":
+        """This and then `part`."""
+        return Part(self.text + part.text, self.thinking + part.thinking, self.calls + part.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +67,26 @@ async def perform(scene: Scene, *, stage: Rehearsal, entry: RequestEntry, emit: 
 
     Raises the `Refusal` or `Dropped` a fault asks for, after as many tokens as it says.
     """
-    kinds = (*_KINDS, "babble") if scene.shaped else _KINDS
+    kinds = (*_STRIKING, "uncounted", *(("babble",) if scene.shaped else ()))
     fault = stage.faults.take(kinds, model=scene.model.name, on="generate")
     entry.fault = None if fault is None else fault.kind
     slowness = stage.faults.slowness(scene.model.name, on="generate")
     entry.prompt_tokens = scene.prompt_tokens
     began = stage.pace.real()
-    if _strikes(fault) and fault is not None and fault.after_tokens == 0:
-        await _strike(fault)
+    striking = fault if fault is not None and fault.kind in _STRIKING else None
+    if striking is not None and striking.after_tokens == 0:
+        await _strike(striking)
     prefill = scene.model.prefill_seconds_per_1k * scene.prompt_tokens / 1000 * slowness
     await stage.pace.sleep(prefill)
     prefilled = stage.pace.real()
     rate = scene.model.tokens_per_second / slowness
-    reason = await _speak(scene, fault, rate=rate, stage=stage, entry=entry, emit=emit)
+    reply = scene.reply
+    if fault is not None and fault.kind == "babble":
+        reply = replace(reply, text=babbled(reply.text))
+    reason = await _speak(
+        _parts(reply), limit=scene.limit, striking=striking, rate=rate,
+        stage=stage, entry=entry, emit=emit,
+    )  # fmt: skip
     return Outcome(
         reason=reason,
         tokens=entry.tokens,
@@ -87,22 +98,21 @@ async def perform(scene: Scene, *, stage: Rehearsal, entry: RequestEntry, emit: 
 
 
 async def _speak(
-    scene: Scene,
-    fault: Fault | None,
+    parts: Iterable[tuple[Part, int]],
     *,
+    limit: int | None,
+    striking: Fault | None,
     rate: float,
     stage: Rehearsal,
     entry: RequestEntry,
     emit: Emit,
 ) -> Literal["stop", "length"]:
-    babble = fault is not None and fault.kind == "babble"
-    striking = fault if _strikes(fault) else None
     began = stage.pace.now()
     reason: Literal["stop", "length"] = "stop"
-    for part, size in _parts(scene.reply, babble=babble):
+    for part, size in parts:
         if striking is not None and entry.tokens >= striking.after_tokens:
             await _strike(striking)
-        if scene.limit is not None and entry.tokens >= scene.limit:
+        if limit is not None and entry.tokens >= limit:
             reason = "length"
             break
         due = began + (entry.tokens + stage.random.uniform(0.0, UNEVENNESS)) / rate
@@ -116,11 +126,11 @@ async def _speak(
     return reason
 
 
-def _parts(reply: Reply, *, babble: bool) -> Iterator[tuple[Part, int]]:
+def _parts(reply: Reply) -> Iterator[tuple[Part, int]]:
     """The reply piece by piece, each with its tokens."""
     for piece in tokens.pieces(reply.thinking):
         yield Part(thinking=piece), 1
-    for piece in tokens.pieces(babbled(reply.text) if babble else reply.text):
+    for piece in tokens.pieces(reply.text):
         yield Part(text=piece), 1
     if reply.calls:
         yield Part(calls=reply.calls), sum(tokens.count(str(call)) for call in reply.calls)
@@ -132,10 +142,6 @@ async def _until(due: float, stage: Rehearsal) -> None:
         await stage.pace.sleep(early)
     else:
         await anyio.lowlevel.checkpoint()
-
-
-def _strikes(fault: Fault | None) -> bool:
-    return fault is not None and fault.kind in ("error", "drop", "hang", "oom")
 
 
 async def _strike(fault: Fault) -> None:

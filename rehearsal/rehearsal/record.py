@@ -9,6 +9,7 @@ from typing import Any, Literal
 import anyio
 
 from rehearsal.conversation import Conversation
+from rehearsal.errors import Refusal
 from rehearsal.pace import Pace
 
 KEPT_REQUESTS = 1000
@@ -100,6 +101,9 @@ class Record:
         self.active += 1
         try:
             yield entry
+        except Refusal as refusal:
+            entry.status, entry.error = refusal.status, refusal.message
+            raise
         except (anyio.get_cancelled_exc_class(), ConnectionError):
             entry.disconnected = self._pace.real()
             raise

@@ -124,7 +124,8 @@ def _remember(conversation: Conversation) -> str | None:
     """Shows that the history arrived."""
     question = conversation.question
     asked = re.search(
-        r"\bwhat\b.*\bI\b.*\b(ask|say|said|asked)\b|\bmy (first|last|previous) (question|message)\b",
+        r"\bwhat\b.*\bI\b.*\b(ask|say|said|asked)\b"
+        r"|\bmy (first|last|previous) (question|message)\b",
         question,
         re.IGNORECASE,
     )

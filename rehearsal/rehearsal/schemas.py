@@ -14,8 +14,8 @@ ROUTE_SIGNS: tuple[tuple[str, str], ...] = (
                      r"thread-?safe|scal(e|able)|design (a|an|the) \w+)\b"),
     ("math", r"\b(solve|equation|integral|derivative|calculate|prove|sum of|probability|matrix)\b"
              r"|x\s*(\^|²|\*\*)|\d\s*[-+*/×÷^]\s*\(?\s*\d"),
-    ("simple_code", r"\b(python|javascript|typescript|rust|java|golang|c\+\+|bash|sql|html|css|regex|"
-                    r"code|function|script|program|bug|compile\w*)\b"),
+    ("simple_code", r"\b(python|javascript|typescript|rust|java|golang|c\+\+|bash|sql|html|css|"
+                    r"regex|code|function|script|program|bug|compile\w*)\b"),
     ("research", r"\b(latest|news|search|research|sources?|current(ly)?|today|compare|who won|"
                  r"look up)\b|https?://"),
     ("reasoning", r"\b(why|explain|reason\w*|step by step|riddle|puzzle|logic\w*|trade-?offs?|plan|"

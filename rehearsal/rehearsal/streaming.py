@@ -1,4 +1,4 @@
-"""Writing an answer bit by bit: headers go out with the first bit, so a failure before has a status."""
+"""Writing an answer bit by bit; headers go with the first bit, so failing before has a status."""
 
 from aiohttp import web
 

@@ -93,17 +93,10 @@ def _irrational(a: int, b: int, inside: int) -> str:
     """The two solutions with the square root kept, its square factors pulled out."""
     factor, rest = _simplified_root(abs(inside))
     middle, step = Fraction(-b, 2 * a), abs(Fraction(factor, 2 * a))
-    root = f"√{rest}" if rest > 1 else ""
-    if inside < 0:
-        root += "i"
-    width = (
-        root if step == 1 and root else f"{'' if step == 1 else step}{'·' if root else ''}{root}"
-    )
-    kind = (
-        "It is negative, so the solutions are complex" if inside < 0 else "It is not a square, so"
-    )
-    sign = "" if middle == 0 else f"{middle} "
-    return f"{kind}: **x = {sign}± {width}**." if inside < 0 else f"{kind} **x = {sign}± {width}**."
+    root = (f"√{rest}" if rest > 1 else "") + ("i" if inside < 0 else "")
+    width = "·".join(str(part) for part in (step, root) if part and part != 1)
+    why = "negative, so the solutions are complex:" if inside < 0 else "not a square, so"
+    return f"It is {why} **x = {'' if middle == 0 else f'{middle} '}± {width}**."
 
 
 def _simplified_root(number: int) -> tuple[int, int]:

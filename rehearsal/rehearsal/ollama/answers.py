@@ -1,24 +1,18 @@
 """The JSON objects an Ollama answer is made of: chunks, the last one, and the counts in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.performance import Outcome, Part
 from rehearsal.stage import Rehearsal
 from shared.clock import iso
 
-NANOSECONDS = 1_000_000_000
+Wording = Callable[[Part, list[str]], dict[str, Any]]
+"""How one of the two endpoints says a part: given it and the ids of its tool calls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """How one of the two endpoints says a part: given (part, ids of its tool calls)."""
-
-    body: Callable[[Part, list[str]], dict[str, Any]]
-
-
-def _chat(part: Part, call_ids: list[str]) -> dict[str, Any]:
+def chat_wording(part: Part, call_ids: list[str]) -> dict[str, Any]:
+    """`/api/chat`: everything in a message; tool calls come whole."""
     message: dict[str, Any] = {"role": "assistant", "content": part.text}
     if part.thinking:
         message["thinking"] = part.thinking
@@ -33,15 +27,12 @@ def _chat(part: Part, call_ids: list[str]) -> dict[str, Any]:
     return {"message": message}
 
 
-def _generate(part: Part, _: list[str]) -> dict[str, Any]:
+def generate_wording(part: Part, _: list[str]) -> dict[str, Any]:
+    """`/api/generate`: a bare response; it knows no tools."""
     body: dict[str, Any] = {"response": part.text}
     if part.thinking:
         body["thinking"] = part.thinking
     return body
-
-
-CHAT = Wording(_chat)
-GENERATE = Wording(_generate)
 
 
 class Teller:
@@ -56,34 +47,39 @@ class Teller:
     def chunk(self, part: Part) -> dict[str, Any]:
         """A part on its way."""
         ids = [f"call_{self._stage.random.getrandbits(32):08x}" for _ in part.calls]
-        return {**self._head(), **self._wording.body(part, ids), "done": False}
+        return {**self._head(), **self._wording(part, ids), "done": False}
 
     def bare_end(self, reason: str) -> dict[str, Any]:
         """The answer to a load or unload: nothing was counted."""
-        body = self._wording.body(Part(), [])
+        body = self._wording(Part(), [])
         return {**self._head(), **body, "done": True, "done_reason": reason}
 
     def end(self, outcome: Outcome, *, whole: Part, load_seconds: float) -> dict[str, Any]:
-        """The last object, with counts; as in Ollama what is zero is not there at all."""
-        said = (
-            self.chunk(whole)
-            if whole != Part()
-            else {**self._head(), **self._wording.body(whole, [])}
-        )
-        counts = {
-            "total_duration": self._nanoseconds(self._stage.pace.real() - self._began),
-            "load_duration": self._nanoseconds(load_seconds),
-            "prompt_eval_count": outcome.prompt_tokens if outcome.counted else 0,
-            "prompt_eval_duration": self._nanoseconds(outcome.prefill_seconds),
-            "eval_count": outcome.tokens if outcome.counted else 0,
-            "eval_duration": self._nanoseconds(outcome.eval_seconds),
+        """The last object, with its counts; `whole` is what no chunk has said yet."""
+        return {
+            **self.chunk(whole),
+            "done": True,
+            "done_reason": outcome.reason,
+            "total_duration": nanoseconds(self._stage.pace.real() - self._began),
+            "load_duration": nanoseconds(load_seconds),
+            **counts(outcome),
         }
-        present = {name: value for name, value in counts.items() if value}
-        return {**said, "done": True, "done_reason": outcome.reason, **present}
 
     def _head(self) -> dict[str, Any]:
         return {"model": self._model, "created_at": iso(self._stage.pace.wall())}
 
-    @staticmethod
-    def _nanoseconds(seconds: float) -> int:
-        return int(seconds * NANOSECONDS)
+
+def counts(outcome: Outcome) -> dict[str, int]:
+    """What was counted and timed; as in Ollama what is zero is not there at all."""
+    all_of_them = {
+        "prompt_eval_count": outcome.prompt_tokens if outcome.counted else 0,
+        "prompt_eval_duration": nanoseconds(outcome.prefill_seconds),
+        "eval_count": outcome.tokens if outcome.counted else 0,
+        "eval_duration": nanoseconds(outcome.eval_seconds),
+    }
+    return {name: value for name, value in all_of_them.items() if value}
+
+
+def nanoseconds(seconds: float) -> int:
+    """The unit of every duration in Ollama's API."""
+    return int(seconds * 1_000_000_000)

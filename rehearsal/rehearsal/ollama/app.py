@@ -3,15 +3,15 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from rehearsal.bodies import LARGEST_BODY
 from rehearsal.control import Control
 from rehearsal.errors import Refusal
 from rehearsal.ollama.chat import Answering
+from rehearsal.ollama.embed import Embedding
 from rehearsal.ollama.models import Shelf
 from rehearsal.ollama.residents import Residents
 from rehearsal.ollama.roster import Roster
 from rehearsal.stage import Rehearsal
-
-LARGEST_BODY = 256 * 2**20
 
 
 @web.middleware
@@ -34,6 +34,7 @@ def ollama_app(stage: Rehearsal) -> web.Application:
         stage.script.ollama, pace=stage.pace, record=stage.record, faults=stage.faults
     )
     answering = Answering(stage, roster=roster, residents=residents)
+    embedding = Embedding(stage, roster=roster, residents=residents)
     shelf = Shelf(stage, roster=roster, residents=residents)
     app = web.Application(middlewares=[_errors], client_max_size=LARGEST_BODY)
     app.add_routes(
@@ -47,6 +48,7 @@ def ollama_app(stage: Rehearsal) -> web.Application:
             web.delete("/api/delete", shelf.delete),
             web.post("/api/chat", answering.chat),
             web.post("/api/generate", answering.generate),
+            web.post("/api/embed", embedding.embed),
             *Control(stage).routes(),
         ]
     )

@@ -1,6 +1,6 @@
 """`/api/chat` and `/api/generate`: load, unload, or answer, as one stream or whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from rehearsal.bodies import read_body
 from rehearsal.conversation import Conversation
-from rehearsal.errors import BadRequest, Dropped, Refusal, RunnerDied
-from rehearsal.ollama.answers import CHAT, GENERATE, Teller, Wording
+from rehearsal.errors import Dropped, Refusal, RunnerDied, TooLong
+from rehearsal.ollama.answers import Teller, Wording, chat_wording, generate_wording
 from rehearsal.ollama.requests import (
     Asked,
     check_abilities,
     load_plan,
     parse_chat,
     parse_generate,
-    read_body,
     thinking_times,
 )  # fmt: skip
 from rehearsal.ollama.residents import LoadPlan, Residents
@@ -40,11 +40,11 @@ class Answering:
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """`POST /api/chat`."""
-        return await self._serve(request, parse_chat, CHAT, purpose="chat")
+        return await self._serve(request, parse_chat, chat_wording, purpose="chat")
 
     async def generate(self, request: web.Request) -> web.StreamResponse:
         """`POST /api/generate`."""
-        return await self._serve(request, parse_generate, GENERATE, purpose="generate")
+        return await self._serve(request, parse_generate, generate_wording, purpose="generate")
 
     async def _serve(
         self,
@@ -57,20 +57,16 @@ class Answering:
         body = read_body(await request.read())
         name = str(body.get("model", ""))
         with self._stage.record.request("ollama", request.path, name, body) as entry:
-            try:
-                asked = parse(body)
-                model = self._roster.find(asked.model)
-                check_abilities(asked, model, purpose=purpose)
-                teller = Teller(self._stage, model=asked.model, wording=wording)
-                plan = load_plan(asked, model, self._stage.script.ollama)
-                if asked.conversation is None:
-                    return await self._move(plan, teller)
-                entry.heard(asked.conversation)
-                play = partial(self._play, asked, asked.conversation, plan, teller, entry)
-                return await _Answer(request, stream=asked.stream).give(play, entry)
-            except Refusal as refusal:
-                entry.status, entry.error = refusal.status, refusal.message
-                raise
+            asked = parse(body)
+            model = self._roster.find(asked.model)
+            check_abilities(asked, model, purpose=purpose)
+            teller = Teller(self._stage, model=asked.model, wording=wording)
+            plan = load_plan(asked, model, self._stage.script.ollama)
+            if asked.conversation is None:
+                return await self._move(plan, teller)
+            entry.heard(asked.conversation)
+            play = partial(self._play, asked, asked.conversation, plan, teller, entry)
+            return await _Answer(request, stream=asked.stream).give(play, entry)
 
     async def _move(self, plan: LoadPlan, teller: Teller) -> web.Response:
         """Nothing to say: load the model, or let it go with a keep-alive of 0."""
@@ -128,7 +124,7 @@ class _Answer:
         self._whole = Part()
 
     async def give(
-        self, play: Callable[["_Answer"], Any], entry: RequestEntry
+        self, play: Callable[["_Answer"], Awaitable[None]], entry: RequestEntry
     ) -> web.StreamResponse:
         """Let `play` fill this answer; failures become what a client of Ollama would see."""
         try:
@@ -148,11 +144,7 @@ class _Answer:
         if self._streams:
             await self._stream.send(orjson.dumps(teller.chunk(part)) + b"\n")
         else:
-            self._whole = Part(
-                text=self._whole.text + part.text,
-                thinking=self._whole.thinking + part.thinking,
-                calls=self._whole.calls + part.calls,
-            )
+            self._whole = self._whole.with_more(part)
 
     async def end(self, teller: Teller, outcome: Outcome, *, load_seconds: float) -> None:
         """The last object; for a whole answer the only one."""
@@ -166,12 +158,12 @@ def fitted(conversation: Conversation, context: int, *, truncate: bool) -> Conve
     """
     What of `conversation` fits `context` tokens: as Ollama does, the oldest turns are forgotten.
 
-    System messages and the last turn stay. Raises `BadRequest` where truncation is not wanted.
+    System messages and the last turn stay. Raises `TooLong` where truncation is not wanted.
     """
     said = list(conversation.messages)
     size = conversation.size()
     if size > context and not truncate:
-        raise BadRequest("the input length exceeds the context length")
+        raise TooLong
     for old in conversation.messages[:-1]:
         if size <= context:
             break

@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from rehearsal.bodies import read_body
 from rehearsal.errors import BadRequest
-from rehearsal.ollama.requests import read_body
 from rehearsal.ollama.residents import FOREVER, Resident, Residents
 from rehearsal.ollama.roster import Roster, details, digest
 from rehearsal.script import BYTES_PER_GB, ScriptedModel

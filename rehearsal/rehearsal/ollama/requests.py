@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rehearsal.conversation import Call, Conversation, Message
@@ -94,17 +93,6 @@ class Asked:
         return None if limit is None or limit < 1 else limit
 
 
-def read_body(raw: bytes) -> dict[str, Any]:
-    """The JSON object in a request. Raises `BadRequest`."""
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as invalid:
-        raise BadRequest("missing request body" if not raw else str(invalid)) from invalid
-    if not isinstance(body, dict):
-        raise BadRequest("json: cannot unmarshal the body into an object")
-    return body
-
-
 def parse_chat(body: Mapping[str, Any]) -> Asked:
     """`/api/chat`. Raises `BadRequest`."""
     asked = _validated(ChatBody, body)
@@ -130,10 +118,10 @@ def parse_generate(body: Mapping[str, Any]) -> Asked:
     asked = _validated(GenerateBody, body)
     if not asked.prompt:
         return _asked(asked, None)
-    said = (Message("user", asked.prompt, images=len(asked.images or ())),)
+    said = [Message("user", asked.prompt, images=len(asked.images or ()))]
     if asked.system:
-        said = (Message("system", asked.system), *said)
-    return _asked(asked, Conversation(said, (), _shape(asked.format)))
+        said.insert(0, Message("system", asked.system))
+    return _asked(asked, Conversation(tuple(said), (), _shape(asked.format)))
 
 
 def load_plan(asked: Asked, model: ScriptedModel, limits: OllamaLimits) -> LoadPlan:

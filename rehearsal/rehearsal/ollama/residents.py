@@ -1,9 +1,9 @@
 """
 The memory of the Ollama stand-in: what is loaded, for whom, until when.
 
-    (absent) ──load──▶ loading ──▶ ready ⇄ in use ──keep-alive over, evicted, other options──▶ leaving
-       ▲                  │ failed, or the client who asked for it went away                      │
-       └──────────────────┴────────────────────────────────◀── unload_seconds later ─────────────┘
+    (absent) ──load──▶ loading ──▶ ready ⇄ in use ──keep-alive over, evicted, reload──▶ leaving
+       ▲                  │ failed, or the client who asked for it went away              │
+       └──────────────────┴───────────────────────◀── unload_seconds later ──────────────┘
 
 As in Ollama's scheduler (server/sched.go): one loader at a time, and whoever needs a load waits
 behind it; a request for a loaded model passes; a model is reloaded when a request's load options
