@@ -31,7 +31,9 @@ class Profile:
 
     name: str
     models: Mapping[str, ModelSpec]
-    roles: Mapping[Role, str]
+    roles: Mapping[str, str]
+    """The model of each `Role`."""
+
     soft_gb: float
     hard_gb: float
 
@@ -58,7 +60,7 @@ def parse_profile(name: str, text: str) -> Profile:
     return Profile(
         name=name,
         models={row.name: row.spec() for row in page.models},
-        roles=page.roles,
+        roles={role: page.roles[role] for role in ROLES},
         soft_gb=page.limits.soft_gb,
         hard_gb=page.limits.hard_gb,
     )

@@ -7,7 +7,7 @@ InvalidRequest
 
 import re
 
-from brain.vram.errors import BackendFailed, LoadFailed, ModelUnavailable
+from brain.vram.errors import BackendFailed, LoadFailed, ModelUnavailable, one_line
 from shared.errors import BoundaryError, InvalidRequest
 
 OUT_OF_MEMORY = re.compile(
@@ -49,8 +49,3 @@ def refusal(model: str, *, status: int, text: str) -> BoundaryError:
     if status == 200:
         return BackendFailed(model, f"the server broke off ({reason})")
     return BackendFailed(model, f"the server answered with status {status} ({reason})")
-
-
-def one_line(text: str) -> str:
-    """The first line of a server's error, without a full stop, fit for inside a sentence."""
-    return (text.strip().splitlines() or ["no reason given"])[0].rstrip(". ")[:300]

@@ -1,6 +1,6 @@
 """The vocabulary: what is said to a model, and the pieces in which its answer comes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,10 +29,10 @@ class Prompt:
 
     model: str
     system: str
-    messages: tuple[Message, ...]
+    messages: Sequence[Message]
     think: Think | None = None
     max_tokens: int | None = None
-    tools: tuple[Callable[..., Any], ...] = ()
+    tools: Sequence[Callable[..., Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class Thinking:
 class Finished:
     """The last piece: the server's own counts over all rounds, 0 where it did not count."""
 
-    input_tokens: int
-    output_tokens: int
-    truncated: bool
+    input_tokens: int = 0
+    output_tokens: int = 0
+    truncated: bool = False
     """The answer hit `max_tokens` or the end of the context, and breaks off."""
 
 

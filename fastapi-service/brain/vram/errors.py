@@ -78,3 +78,8 @@ class BackendFailed(Upstream):
         self.model = model
         self.reason = reason
         super().__init__(f"{model} could not answer: {reason}.")
+
+
+def one_line(text: str) -> str:
+    """The first line of a server's error, without a full stop, fit for inside a sentence."""
+    return (text.strip().splitlines() or ["no reason given"])[0].rstrip(". ")[:300]

@@ -52,7 +52,7 @@ class ServerStatus:
     name: str
     kind: ServerKind
     url: str
-    healthy: bool
+    up: bool
     problem: str
     rehearsal: bool
     models: tuple[str, ...]
@@ -64,7 +64,9 @@ class Status:
 
     soft_gb: float
     hard_gb: float
-    charged_gb: float
+    used_gb: float
+    """What models take or may take: measured where a server tells, else the roster's figure."""
+
     loaded: tuple[LoadedModel, ...]
     loading: tuple[LoadingModel, ...]
     waiting: tuple[WaitingCaller, ...]
@@ -77,7 +79,7 @@ def status_of(books: Books, *, soft_gb: float, at: float) -> Status:
     return Status(
         soft_gb=soft_gb,
         hard_gb=books.hard_gb,
-        charged_gb=books.charged_gb(),
+        used_gb=books.charged_gb(),
         loaded=tuple(_loaded(place, one) for place, one in residents if one.state != "loading"),
         loading=tuple(
             LoadingModel(
@@ -97,7 +99,7 @@ def status_of(books: Books, *, soft_gb: float, at: float) -> Status:
                 name=one.name,
                 kind=one.kind,
                 url=one.url,
-                healthy=one.healthy,
+                up=one.healthy,
                 problem=one.problem,
                 rehearsal=one.inventory is not None and one.inventory.rehearsal,
                 models=() if one.inventory is None else tuple(sorted(one.inventory.installed)),

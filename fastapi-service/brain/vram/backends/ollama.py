@@ -15,7 +15,7 @@ import httpx
 import ollama
 
 from brain.catalogue.models import ModelSpec, Thinking
-from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable, ServerKind
+from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable, ServerKind, one_line
 from brain.vram.residents import Inventory
 
 FOR_EVER = -1
@@ -129,11 +129,6 @@ class OllamaBackend:
         else:
             reason = "nothing answers there"
         return BackendUnreachable(self.url, reason)
-
-
-def one_line(text: str) -> str:
-    """The first line of a server's error, without a full stop, fit for the end of a sentence."""
-    return (text.strip().splitlines() or ["no reason given"])[0].rstrip(". ")[:300]
 
 
 def _described(name: str, size_gb: float, shown: ollama.ShowResponse) -> ModelSpec:
