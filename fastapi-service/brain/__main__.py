@@ -1,0 +1,49 @@
+"""`python -m brain`: settings, the brain, and the server in front of it."""
+
+import sys
+
+import anyio
+import structlog
+import uvicorn
+
+from brain.config import Settings
+from brain.jobs.errors import Superseded
+from brain.main import create_app
+from brain.wiring import running
+from shared.log import configure
+from shared.protocol import MAX_FRAME_BYTES
+from shared.settings import load_settings
+
+log = structlog.get_logger("brain")
+GRACEFUL_SECONDS = 5
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until a signal comes or another brain takes over."""
+    async with running(settings) as brain:
+        config = uvicorn.Config(
+            create_app(brain),
+            host=settings.bind_address,
+            port=settings.brain_port,
+            ws="websockets-sansio",
+            ws_max_size=MAX_FRAME_BYTES,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+        await uvicorn.Server(config).serve()
+
+
+def main() -> None:
+    """Exit codes: 0 stopped, 2 wrong settings, 3 replaced by another brain."""
+    settings = load_settings(Settings)
+    configure("fastapi-service", level=settings.log_level)
+    try:
+        anyio.run(serve, settings)
+    except* Superseded:
+        log.error("brain.superseded", message="Another brain uses this store; this one stops.")
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One message from the door to the answer."""

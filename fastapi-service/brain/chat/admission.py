@@ -1,0 +1,156 @@
+"""
+Is this question taken?
+
+The order of the checks is the order in which a person can do something about them: the text, what
+comes with it, then the room in the queue. An ask that passes is in the store.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from brain.chat.identities import Identities, with_prefix
+from brain.context.conversation import DISCORD_PREFIX, key_of
+from brain.context.errors import ConversationForbidden, TooLong
+from brain.context.repository import ConversationRepository
+from brain.jobs.job import Job, Kind, request_id_for
+from brain.jobs.queue import JobQueue, Placed
+from brain.routing.routes import ROUTE_NAMES, parse_route
+from shared.clock import Clock
+from shared.errors import InvalidRequest
+from shared.protocol import Ask, Surface
+
+log = structlog.get_logger(__name__)
+MAX_TEXT_CHARS = 100_000
+MAX_TEXT_BYTES = 300_000
+"""What fits into one row of the store (400 KB) together with the rest of the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who authenticated at the door."""
+
+    kind: Literal["service", "user"]
+    user_id: str = ""
+    name: str = ""
+    role: Literal["user", "admin"] = "user"
+
+    @property
+    def principal(self) -> str:
+        """The name sessions and idempotency keys are bound to."""
+        return "service" if self.kind == "service" else f"user:{self.user_id}"
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether operator calls are allowed."""
+        return self.kind == "service" or self.role == "admin"
+
+
+class UnsupportedFile(InvalidRequest):
+    """This version answers text only."""
+
+    code = "file.unsupported"
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(
+            f"{filename} cannot be read yet: this version of Trollama answers text only. "
+            "Please paste the text itself."
+        )
+
+
+class Admission:
+    """Turns what a client sent into a job in the queue, or into a refusal."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        conversations: ConversationRepository,
+        identities: Identities,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._conversations = conversations
+        self._identities = identities
+        self._clock = clock
+
+    async def submit(
+        self, ask: Ask, caller: Caller, *, client_id: str, surface: Surface, kind: Kind = "ask"
+    ) -> tuple[Job, Placed]:
+        """Check `ask` and queue it. Raises what the person should read (`BoundaryError`)."""
+        _check_text(ask, kind)
+        job = await self.job_for(ask, caller, client_id=client_id, surface=surface, kind=kind)
+        placed = await self._queue.put(job)
+        log.info(
+            "ask.queued",
+            request_id=job.request_id,
+            kind=kind,
+            surface=job.surface,
+            position=placed.position,
+            repeated=placed.repeated,
+        )
+        return job, placed
+
+    async def job_for(
+        self, ask: Ask, caller: Caller, *, client_id: str, surface: Surface, kind: Kind
+    ) -> Job:
+        """The job of `ask`, with the person and the conversation it really belongs to."""
+        user_id, user_name = await self._person(ask, caller)
+        conversation = await self._conversation(ask.conversation_id, caller, user_id)
+        return Job(
+            request_id=request_id_for(caller.principal, client_id, ask.ask_id),
+            ask_id=ask.ask_id,
+            principal=caller.principal,
+            client_id=client_id,
+            user_id=user_id,
+            user_name=user_name,
+            conversation=conversation,
+            text=ask.text,
+            surface=ask.surface or surface,
+            asked_at=self._clock.now(),
+            order=self._queue.next_order(),
+            kind=kind,
+            options=ask.options,
+        )
+
+    async def _person(self, ask: Ask, caller: Caller) -> tuple[str, str]:
+        if caller.kind == "user":
+            return caller.user_id, caller.name
+        if not ask.user_id:
+            raise InvalidRequest("Please correct `user_id`: field required.")
+        user_id = await self._identities.resolve(with_prefix(ask.user_id))
+        return user_id, ask.user_name or ""
+
+    async def _conversation(self, conversation_id: str, caller: Caller, user_id: str) -> str:
+        if caller.kind == "service":
+            prefixed = conversation_id.startswith(DISCORD_PREFIX)
+            return conversation_id if prefixed else DISCORD_PREFIX + conversation_id
+        key = key_of(conversation_id, user_id=user_id)
+        if key.startswith(DISCORD_PREFIX):
+            conversation = await self._conversations.load(key, entries=1)
+            if conversation.is_new:
+                raise ConversationForbidden("begin a conversation with a Discord id")
+            conversation.check_reader(user_id)
+        return key
+
+
+def new_ask_id() -> str:
+    """An idempotency key for a caller that brought none."""
+    return secrets.token_urlsafe(16)
+
+
+def _check_text(ask: Ask, kind: Kind) -> None:
+    if ask.attachments:
+        raise UnsupportedFile(ask.attachments[0].filename)
+    if kind == "ask" and not ask.text.strip():
+        raise InvalidRequest("Please correct `text`: it is empty.")
+    if len(ask.text) > MAX_TEXT_CHARS:
+        raise TooLong(length=len(ask.text), limit=MAX_TEXT_CHARS, unit="characters")
+    size = len(ask.text.encode("utf-8", "surrogatepass"))
+    if size > MAX_TEXT_BYTES:
+        raise TooLong(length=size, limit=MAX_TEXT_BYTES, unit="bytes")
+    if ask.options.route and parse_route(ask.options.route) is None:
+        known = ", ".join(ROUTE_NAMES)
+        raise InvalidRequest(f"Please correct `options.route`: choose one of {known}.")

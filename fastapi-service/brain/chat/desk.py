@@ -1,0 +1,169 @@
+"""
+The front desk: what a client may ask of the chat, whichever door it came through.
+
+Every answer that belongs to an ask is a frame in the client's outbox.
+"""
+
+import structlog
+
+from brain.chat.admission import Admission, Caller
+from brain.chat.errors import UnknownAsk
+from brain.chat.orders import Orders
+from brain.chat.outbox import Outbox, Outboxes
+from brain.chat.worker import Worker
+from brain.jobs.job import Job, Kind, request_id_for
+from brain.jobs.queue import JobQueue, Placed
+from brain.jobs.repository import JobRepository, Stored
+from shared.errors import BoundaryError
+from shared.protocol import (
+    Ask,
+    Cancel,
+    Close,
+    Failed,
+    Queued,
+    Reset,
+    Summarize,
+    Surface,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Desk:
+    """Passes asks, cancels and orders on, and says what became of them."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        worker: Worker,
+        orders: Orders,
+        queue: JobQueue,
+        jobs: JobRepository,
+        outboxes: Outboxes,
+    ) -> None:
+        self._admission = admission
+        self._worker = worker
+        self._orders = orders
+        self._queue = queue
+        self._jobs = jobs
+        self._outboxes = outboxes
+
+    async def submit(
+        self,
+        ask: Ask,
+        caller: Caller,
+        *,
+        client_id: str,
+        surface: Surface,
+        kind: Kind = "ask",
+    ) -> tuple[Job, Placed]:
+        """
+        Queue an ask and tell its client the place, or the end it had before.
+
+        Raises `BoundaryError` when it is refused; nothing was kept then.
+        """
+        job, placed = await self._admission.submit(
+            ask, caller, client_id=client_id, surface=surface, kind=kind
+        )
+        if placed.end is not None:
+            self._outboxes.put(job.principal, client_id, placed.end)
+        else:
+            queued = Queued(ask_id=job.ask_id, request_id=job.request_id, position=placed.position)
+            self._outboxes.put(job.principal, client_id, queued)
+            self._worker.note_queued(job, placed.position)
+        return job, placed
+
+    async def order(
+        self, frame: Reset | Summarize | Close, caller: Caller, *, client_id: str, surface: Surface
+    ) -> None:
+        """Carry out what is asked of a whole conversation. Raises `BoundaryError`."""
+        ask = Ask(
+            ask_id=frame.ask_id,
+            user_id=frame.user_id,
+            conversation_id=frame.conversation_id,
+            text="",
+        )
+        if isinstance(frame, Summarize):
+            await self.submit(ask, caller, client_id=client_id, surface=surface, kind="summarize")
+            return
+        job = await self._admission.job_for(
+            ask, caller, client_id=client_id, surface=surface, kind=frame.type
+        )
+        end = await self._orders.carry_out(job, by_operator=caller.role == "admin")
+        self._outboxes.put(job.principal, client_id, end)
+        log.info("conversation.order", kind=frame.type, request_id=job.request_id)
+
+    async def cancel(self, frame: Cancel, caller: Caller, *, client_id: str) -> None:
+        """
+        Stop an ask of this client; one that has ended gets its end frame again.
+
+        Raises `UnknownAsk`.
+        """
+        request_id = request_id_for(caller.principal, client_id, frame.ask_id)
+        ended = await self.stop(request_id)
+        if ended is not None and ended.end is not None:
+            self._outboxes.put(caller.principal, client_id, ended.end)
+
+    async def stop(self, request_id: str) -> Stored | None:
+        """
+        Stop a request; what the store has when it had ended already, None when it ends now.
+
+        Raises `UnknownAsk`.
+        """
+        if self._worker.cancel(request_id):
+            return None
+        stored = await self._jobs.get(request_id)
+        if stored is None or stored.end is None:
+            raise UnknownAsk
+        return stored
+
+    async def find(self, request_id: str) -> Stored:
+        """What is known of a request. Raises `UnknownAsk`."""
+        stored = await self._jobs.get(request_id)
+        if stored is None:
+            raise UnknownAsk
+        return stored
+
+    def position(self, request_id: str) -> int:
+        """The place of a waiting request (1 = next)."""
+        return self._queue.position(request_id)
+
+    async def greet(
+        self, caller: Caller, *, client_id: str, session_id: str | None, after: int
+    ) -> tuple[Outbox, bool]:
+        """
+        The client's outbox and whether its session was resumed.
+
+        What the client has not acknowledged and no longer stands in the outbox follows from the
+        store. Raises `StoreUnavailable`.
+        """
+        ends = await self._jobs.unshown(caller.principal, client_id)
+        outbox = self._outboxes.of(caller.principal, client_id)
+        resumed = outbox.greet(session_id, after)
+        for end in ends:
+            if end.ask_id is not None and not outbox.holds_end_of(end.ask_id):
+                outbox.put(end)
+        return outbox, resumed
+
+    async def acknowledge(
+        self, outbox: Outbox, seq: int, caller: Caller, *, client_id: str
+    ) -> None:
+        """Everything up to `seq` was shown."""
+        ends = outbox.acknowledge(seq)
+        if not ends:
+            return
+        try:
+            await self._jobs.shown(
+                caller.principal, client_id, [end.ask_id for end in ends if end.ask_id]
+            )
+        except BoundaryError as failure:
+            # They stay in the store and come again after a restart: shown twice beats never.
+            log.warning("ack.not_saved", code=failure.code, ends=len(ends))
+
+
+def failed(failure: BoundaryError, ask_id: str | None) -> Failed:
+    """The frame for a failure that did not become the end of a stored job."""
+    return Failed(
+        ask_id=ask_id, code=failure.code, message=failure.message, retryable=failure.retryable
+    )

@@ -1,0 +1,92 @@
+"""Every setting of the brain: the environment first, then `.env`."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from shared.settings import CommonSettings, SecretSettings, StoreSettings
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Gigabytes = Annotated[float, Field(gt=0)]
+
+
+def _as_url(address: str | None) -> str | None:
+    """`host:port`, as Ollama's own clients accept it, becomes a URL; 0.0.0.0 becomes loopback."""
+    if not address:
+        return None
+    url = address if "://" in address else f"http://{address}"
+    return url.rstrip("/").replace("//0.0.0.0", "//127.0.0.1")
+
+
+Address = Annotated[str | None, AfterValidator(_as_url)]
+
+
+class Settings(CommonSettings, StoreSettings, SecretSettings):
+    """Frozen and checked at start; a wrong value stops the brain with a sentence."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    brain_port: Annotated[int, Field(ge=0, le=65535)] = 8001
+    auth_url: str = "http://127.0.0.1:8002"
+
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = (
+        "http://127.0.0.1:8501",
+        "http://localhost:8501",
+    )
+    """Pages that may call us from a browser (CORS and WebSocket), separated by commas."""
+
+    ollama_host: Address = "http://127.0.0.1:11434"
+    """The Ollama server, `http://host:port` or `host:port`."""
+
+    sglang_endpoint: Address = None
+    """An OpenAI-style server whose models are always loaded (SGLang, vLLM, llama.cpp)."""
+
+    vram_profile: str = "auto"
+    """Which models exist and what each route uses; `auto` looks at the machine."""
+
+    vram_soft_limit_gb: Gigabytes | None = None
+    vram_hard_limit_gb: Gigabytes | None = None
+    """Memory all loaded models together may take, in GB (10^9 bytes); unset: the profile's."""
+
+    max_queue_size: Count = 50
+    """Questions that may wait; those being answered do not count."""
+
+    queue_workers: Count = 4
+    """Questions answered at the same time."""
+
+    max_retries: Count = 3
+    """Attempts in all before a question is given up."""
+
+    visibility_timeout: Seconds = 1200
+    """Seconds a running question may go without a heartbeat before it is taken back."""
+
+    backend_wait_seconds: Annotated[float, Field(ge=0)] = 300
+    """How long a question waits for a model server that does not answer."""
+
+    router_deadline_seconds: Seconds = 8
+    """How long choosing the route may take before the default route is used."""
+
+    first_token_seconds: Seconds = 300
+    """How long a loaded model may stay silent before its first token."""
+
+    token_gap_seconds: Seconds = 120
+    """How long a model may stay silent between two tokens."""
+
+    enable_streaming: bool = True
+    """Whether answers are shown while they grow."""
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> Self:
+        soft, hard = self.vram_soft_limit_gb, self.vram_hard_limit_gb
+        if soft is not None and hard is not None and soft > hard:
+            raise ValueError("VRAM_SOFT_LIMIT_GB must not exceed VRAM_HARD_LIMIT_GB")
+        return self

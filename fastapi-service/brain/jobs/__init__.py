@@ -1,0 +1,1 @@
+"""Questions that wait their turn, safely."""

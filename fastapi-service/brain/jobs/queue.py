@@ -1,0 +1,335 @@
+"""
+Who is next.
+
+      put ──▶ waiting ──take──▶ running ──end──▶ gone
+                 ▲                 │
+                 └── give back ────┘  (a failed attempt, a missed heartbeat, a restart)
+
+Strictly first come, first served, except that a conversation is answered one question at a time
+and a question that was given back may have to wait for its hour; neither holds up the others.
+A job is in the store before `put` returns. A question that finds a free worker is stored as taken
+in the same write, which makes three store operations a message: put, read the history, end.
+
+Everything here runs in one event loop; what is decided is decided without an `await` in between.
+"""
+
+from bisect import insort
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+
+from brain.jobs.errors import QueueFull
+from brain.jobs.job import Job
+from brain.jobs.repository import JobRepository, Stored
+from shared.clock import Clock
+from shared.errors import StoreUnavailable
+from shared.protocol import End
+from shared.store import Write
+
+log = structlog.get_logger(__name__)
+CLAIM_RETRY_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Place:
+    job: Job
+    attempts: int = 0
+    not_before: float = 0.0
+    heartbeat_at: float = 0.0
+
+    @property
+    def order(self) -> int:
+        return self.job.order
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job: its `attempt`-th attempt (from 1)."""
+
+    job: Job
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of `put`: a position (1 = next), or the end frame of the same ask before."""
+
+    request_id: str
+    position: int
+    repeated: bool = False
+    end: End | None = None
+
+
+@dataclass(slots=True)
+class _Signal:
+    """Wakes the one who waits in `take`."""
+
+    event: anyio.Event = field(default_factory=anyio.Event)
+
+    def set(self) -> None:
+        self.event.set()
+
+    async def wait(self) -> None:
+        await self.event.wait()
+        self.event = anyio.Event()
+
+
+class JobQueue:
+    """The durable queue of one brain: at most `max_waiting` wait, at most `workers` run."""
+
+    def __init__(
+        self,
+        repository: JobRepository,
+        *,
+        clock: Clock,
+        max_waiting: int,
+        workers: int,
+        max_attempts: int,
+        visibility_seconds: float,
+    ) -> None:
+        self._repository = repository
+        self._clock = clock
+        self._max_waiting = max_waiting
+        self._workers = workers
+        self.max_attempts = max_attempts
+        self._visibility_seconds = visibility_seconds
+        self._waiting: list[_Place] = []
+        self._running: dict[str, _Place] = {}
+        self._arriving: dict[str, _Place] = {}
+        self._ready: deque[Claim] = deque()
+        self._signal = _Signal()
+        self._last_order = 0
+        self._is_open = False
+
+    async def open(self) -> list[Stored]:
+        """
+        Take over what earlier brains left and put it back in its order.
+
+        Returns the jobs that have used up their attempts; the caller ends them.
+        """
+        worn_out = self._line_up(await self._repository.take_over())
+        self._is_open = True
+        return worn_out
+
+    async def reconcile(self) -> list[Stored]:
+        """
+        Line up open jobs of the store that this queue does not know; returns as `open` does.
+
+        Raises `Superseded` when another brain has taken over.
+        """
+        return self._line_up(await self._repository.adopt(self._knows))
+
+    def _line_up(self, found: Sequence[Stored]) -> list[Stored]:
+        worn_out = []
+        for stored in found:
+            self._last_order = max(self._last_order, stored.job.order)
+            place = _Place(stored.job, attempts=stored.attempts)
+            if stored.attempts >= self.max_attempts:
+                self._running[stored.job.request_id] = place
+                worn_out.append(stored)
+            else:
+                insort(self._waiting, place, key=_order)
+        self._signal.set()
+        return worn_out
+
+    def next_order(self) -> int:
+        """A number above all earlier ones: microseconds since 1970, or one more than the last."""
+        self._last_order = max(self._last_order + 1, int(self._clock.now() * 1_000_000))
+        return self._last_order
+
+    async def put(self, job: Job) -> Placed:
+        """
+        Keep `job` and give it its place; the same request again finds its first place or its end.
+
+        Raises `QueueFull`, `StoreUnavailable` (also while what earlier brains left is unread).
+        """
+        if not self._is_open:
+            raise StoreUnavailable("the queue has not been read yet")
+        if self._knows(job.request_id):
+            return Placed(job.request_id, self.position(job.request_id), repeated=True)
+        start_now = self._may_start_now(job)
+        if not start_now and len(self._waiting) + self._waiting_arrivals() >= self._max_waiting:
+            before = await self._repository.get(job.request_id)
+            if before is None:
+                raise QueueFull(len(self._waiting))
+            return self._again(before)
+        return await self._keep(job, start_now=start_now)
+
+    async def take(self) -> Claim:
+        """Wait for the next job that may start while fewer than `workers` run, and claim it."""
+        while True:
+            if self._ready:
+                return self._ready.popleft()
+            place = self._next()
+            if place is None:
+                await self._signal.wait()
+                continue
+            self._waiting.remove(place)
+            self._running[place.job.request_id] = place
+            try:
+                await self._repository.take(place.job, attempts=place.attempts + 1)
+            except StoreUnavailable:
+                log.warning("job.claim_failed", request_id=place.job.request_id)
+                self._back_to_waiting(place)
+                await self._clock.sleep(CLAIM_RETRY_SECONDS)
+                continue
+            place.attempts += 1
+            place.heartbeat_at = self._clock.now()
+            return Claim(place.job, place.attempts)
+
+    async def heartbeat(self, claim: Claim) -> None:
+        """Say that `claim` is alive. Raises `Superseded`, `StoreUnavailable`."""
+        await self._repository.heartbeat(claim.job)
+        place = self._running.get(claim.job.request_id)
+        if place is not None:
+            place.heartbeat_at = self._clock.now()
+
+    def overdue(self) -> list[str]:
+        """Request ids whose worker has sent no heartbeat for the visibility timeout."""
+        limit = self._clock.now() - self._visibility_seconds
+        ready = {claim.job.request_id for claim in self._ready}
+        return [
+            request_id
+            for request_id, place in self._running.items()
+            if place.attempts and place.heartbeat_at <= limit and request_id not in ready
+        ]
+
+    async def give_back(self, claim: Claim, *, after_seconds: float, counts: bool) -> None:
+        """
+        Let `claim` wait again, at its old place, for at least `after_seconds`.
+
+        `counts` False forgets the attempt (nothing of it was shown). Call `wake` when it is due.
+        """
+        place = self._running[claim.job.request_id]
+        attempts = claim.attempt if counts else claim.attempt - 1
+        await self._repository.give_back(claim.job, attempts=attempts)
+        place.attempts = attempts
+        place.not_before = self._clock.now() + after_seconds
+        self._back_to_waiting(place)
+
+    def wake(self) -> None:
+        """Look again whether something may start."""
+        self._signal.set()
+
+    def withdraw(self, request_id: str) -> Job | None:
+        """Take a waiting job out so that it will not start; the caller ends it."""
+        for place in self._waiting:
+            if place.job.request_id == request_id:
+                self._waiting.remove(place)
+                self._running[request_id] = place
+                return place.job
+        return None
+
+    async def end(self, job: Job, end: End, *, also: Sequence[Write] = ()) -> None:
+        """Keep the end of a running or withdrawn job. Raises as `JobRepository.end` does."""
+        await self._repository.end(job, end, also=also)
+        self.forget(job.request_id)
+
+    def forget(self, request_id: str) -> None:
+        """The worker of this job is free for another."""
+        if self._running.pop(request_id, None) is not None:
+            self._signal.set()
+
+    def position(self, request_id: str) -> int:
+        """The rank in the order work would start (1 = next); 1 as well for what already runs."""
+        for rank, place in enumerate(self._waiting, start=1):
+            if place.job.request_id == request_id:
+                return rank
+        return 1
+
+    def waiting(self) -> list[Job]:
+        """The waiting jobs in order."""
+        return [place.job for place in self._waiting]
+
+    def is_running(self, request_id: str) -> bool:
+        """Whether a worker has this job (or is about to)."""
+        return request_id in self._running
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the queue has been read and takes questions."""
+        return self._is_open
+
+    @property
+    def running_count(self) -> int:
+        """How many jobs are being worked on."""
+        return len(self._running)
+
+    # ------------------------------------------------------------------ decisions
+
+    def _knows(self, request_id: str) -> bool:
+        return (
+            request_id in self._running
+            or request_id in self._arriving
+            or any(place.job.request_id == request_id for place in self._waiting)
+        )
+
+    def _waiting_arrivals(self) -> int:
+        return sum(1 for request_id in self._arriving if request_id not in self._running)
+
+    def _next(self) -> _Place | None:
+        if len(self._running) >= self._workers:
+            return None
+        now = self._clock.now()
+        taken = {place.job.conversation for place in self._running.values()}
+        for place in self._waiting:
+            if place.job.conversation not in taken and place.not_before <= now:
+                return place
+            taken.add(place.job.conversation)
+        return None
+
+    def _may_start_now(self, job: Job) -> bool:
+        # Somebody else startable, or earlier in this conversation and still on the way, goes first.
+        others = (*self._running.values(), *self._arriving.values(), *self._waiting)
+        return (
+            len(self._running) < self._workers
+            and self._next() is None
+            and not self._waiting_arrivals()
+            and all(place.job.conversation != job.conversation for place in others)
+        )
+
+    # ------------------------------------------------------------------ effects
+
+    async def _keep(self, job: Job, *, start_now: bool) -> Placed:
+        place = _Place(job, attempts=int(start_now), heartbeat_at=self._clock.now())
+        self._arriving[job.request_id] = place
+        if start_now:
+            self._running[job.request_id] = place
+        kept, before = False, None
+        try:
+            with anyio.CancelScope(shield=True):  # a lost socket cancels nothing
+                kept = await self._repository.add(job, running=start_now)
+                before = None if kept else await self._repository.get(job.request_id)
+        finally:
+            del self._arriving[job.request_id]
+            if not kept:
+                self.forget(job.request_id)
+        if before is not None:
+            return self._again(before)
+        if start_now:
+            self._ready.append(Claim(job, 1))
+        else:
+            insort(self._waiting, place, key=_order)
+        self._signal.set()
+        return Placed(job.request_id, self.position(job.request_id))
+
+    def _again(self, before: Stored) -> Placed:
+        """The place of an ask that the store knew already."""
+        request_id = before.job.request_id
+        if before.end is None and not self._knows(request_id):
+            # An earlier `put` was told the store had failed, yet the write had happened.
+            insort(self._waiting, _Place(before.job, attempts=before.attempts), key=_order)
+            self._signal.set()
+        return Placed(request_id, self.position(request_id), repeated=True, end=before.end)
+
+    def _back_to_waiting(self, place: _Place) -> None:
+        self._running.pop(place.job.request_id, None)
+        insort(self._waiting, place, key=_order)
+        self._signal.set()
+
+
+def _order(place: _Place) -> int:
+    return place.order

@@ -1,0 +1,25 @@
+"""The web application around a running brain."""
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from brain import VERSION
+from brain.api import chat_socket, errors, health, jobs
+from brain.wiring import Brain
+
+
+def create_app(brain: Brain) -> FastAPI:
+    """All routes of the brain."""
+    app = FastAPI(title="Trollama brain", version=VERSION)
+    app.state.brain = brain
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(brain.allowed_origins),
+        allow_methods=["*"],
+        allow_headers=["Authorization", "Content-Type"],
+    )
+    errors.install(app)
+    app.include_router(health.router)
+    app.include_router(jobs.router)
+    app.include_router(chat_socket.router)
+    return app

@@ -1,0 +1,1 @@
+"""What kind of question is this, and who should answer it?"""

@@ -1,0 +1,57 @@
+"""Asks the router model for the route, and never waits for it longer than it may."""
+
+from collections.abc import Callable
+
+import anyio
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from brain.llm.speaker import Speaker
+from brain.routing.prompts import read
+from brain.routing.routes import RouteName
+from brain.vram.orchestrator import Progress
+from shared.errors import BoundaryError
+
+log = structlog.get_logger(__name__)
+MAX_QUESTION_CHARS = 4_000
+"""A route shows in the beginning and the end of a question; the middle is left out."""
+
+
+class Sorted(BaseModel):
+    """What the router model must answer."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    route: RouteName
+
+
+class Classifier:
+    """The router model behind a deadline."""
+
+    def __init__(self, speaker: Speaker, *, model: str, deadline_seconds: float) -> None:
+        self._speaker = speaker
+        self._model = model
+        self._deadline_seconds = deadline_seconds
+
+    async def route_of(
+        self, question: str, *, tell: Callable[[Progress], None]
+    ) -> tuple[RouteName | None, str]:
+        """The route, or None with the reason why there is none."""
+        try:
+            with anyio.fail_after(self._deadline_seconds):
+                answer = await self._speaker.decide(
+                    self._model, read("router"), _shortened(question), Sorted, tell=tell
+                )
+        except TimeoutError:
+            return None, f"{self._model} did not choose within {self._deadline_seconds:g} s"
+        except BoundaryError as failure:
+            log.warning("route.undecided", model=self._model, code=failure.code)
+            return None, f"{self._model} could not choose ({failure.code})"
+        return answer.route, f"{self._model} chose it"
+
+
+def _shortened(question: str) -> str:
+    if len(question) <= MAX_QUESTION_CHARS:
+        return question
+    half = MAX_QUESTION_CHARS // 2
+    return f"{question[:half]}\n[…]\n{question[-half:]}"

@@ -1,0 +1,391 @@
+from collections.abc import Sequence
+from itertools import count
+
+import anyio
+import pytest
+
+from brain.jobs.errors import QueueFull, Superseded
+from brain.jobs.job import Job, request_id_for
+from brain.jobs.queue import Claim, JobQueue
+from brain.jobs.repository import JobRepository
+from shared.clock import ManualClock
+from shared.errors import StoreUnavailable
+from shared.protocol import Done, Failed
+from shared.store import Item, Key, Row, Store, Write
+
+numbers = count(1)
+
+
+def a_job(ask: str, *, conversation: str = "", client: str = "c") -> Job:
+    order = next(numbers)
+    return Job(
+        request_id=request_id_for("service", client, ask),
+        ask_id=ask,
+        principal="service",
+        client_id=client,
+        user_id="u",
+        user_name="U",
+        conversation=conversation or f"conversation of {ask}",
+        text="?",
+        surface="discord",
+        asked_at=0.0,
+        order=order,
+    )
+
+
+def done(job: Job) -> Done:
+    return Done(ask_id=job.ask_id, request_id=job.request_id, text="!")
+
+
+def a_closed_queue(
+    store: Store, clock: ManualClock, *, workers: int = 1, max_waiting: int = 50, attempts: int = 3
+) -> JobQueue:
+    return JobQueue(
+        JobRepository(store, clock=clock),
+        clock=clock,
+        max_waiting=max_waiting,
+        workers=workers,
+        max_attempts=attempts,
+        visibility_seconds=1200,
+    )
+
+
+async def a_queue(
+    store: Store, clock: ManualClock, *, workers: int = 1, max_waiting: int = 50, attempts: int = 3
+) -> JobQueue:
+    queue = a_closed_queue(
+        store, clock, workers=workers, max_waiting=max_waiting, attempts=attempts
+    )
+    await queue.open()
+    return queue
+
+
+async def take(queue: JobQueue) -> Claim:
+    with anyio.fail_after(5):
+        return await queue.take()
+
+
+async def nothing_to_take(queue: JobQueue) -> bool:
+    with anyio.move_on_after(0.05):
+        await queue.take()
+        return False
+    return True
+
+
+async def test_first_come_first_served(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock)
+    jobs = [a_job(str(number)) for number in range(4)]
+    for job in jobs:
+        await queue.put(job)
+    served = []
+    for _ in jobs:
+        claim = await take(queue)
+        served.append(claim.job)
+        await queue.end(claim.job, done(claim.job))
+    assert served == jobs
+
+
+async def test_positions_are_exact_and_fall_by_one(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock)
+    placed = [await queue.put(a_job(str(number))) for number in range(4)]
+    assert [place.position for place in placed] == [1, 1, 2, 3]
+    claim = await take(queue)
+    await queue.end(claim.job, done(claim.job))
+    await take(queue)
+    assert [queue.position(place.request_id) for place in placed[2:]] == [1, 2]
+
+
+async def test_waiting_jobs_count_and_running_ones_do_not(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock, workers=2, max_waiting=3)
+    for number in range(5):
+        await queue.put(a_job(str(number)))
+    with pytest.raises(QueueFull, match=r"^Queue is full\. 3 questions"):
+        await queue.put(a_job("too many"))
+
+
+async def test_the_same_ask_again_finds_its_place_even_when_the_queue_is_full(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, max_waiting=1)
+    jobs = [a_job("1"), a_job("2")]
+    for job in jobs:
+        await queue.put(job)
+    again = await queue.put(jobs[1])
+    assert (again.repeated, again.position, again.end) == (True, 1, None)
+    assert len(queue.waiting()) == 1
+
+
+async def test_a_finished_ask_is_answered_with_its_end_frame(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, max_waiting=1)
+    job = a_job("1")
+    await queue.put(job)
+    claim = await take(queue)
+    await queue.end(claim.job, done(job))
+    assert (await queue.put(a_job("1"))).end == done(job)
+    for number in range(2):
+        await queue.put(a_job(f"fills the queue {number}"))
+    assert (await queue.put(a_job("1"))).end == done(job)
+
+
+async def test_one_conversation_is_answered_one_question_at_a_time(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, workers=3)
+    first, second = a_job("1", conversation="x"), a_job("2", conversation="x")
+    other = a_job("3", conversation="y")
+    for job in (first, second, other):
+        await queue.put(job)
+    assert {(await take(queue)).job.ask_id, (await take(queue)).job.ask_id} == {"1", "3"}
+    assert await nothing_to_take(queue)
+    await queue.end(first, done(first))
+    assert (await take(queue)).job == second
+
+
+async def test_a_job_given_back_delays_nobody_else_and_keeps_its_place(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock)
+    first, second, third = (a_job(str(number)) for number in range(3))
+    for job in (first, second, third):
+        await queue.put(job)
+    claim = await take(queue)
+    await queue.give_back(claim, after_seconds=4, counts=True)
+    assert (await take(queue)).job == second
+    await clock.advance(4)
+    await queue.end(second, done(second))
+    again = await take(queue)
+    assert (again.job, again.attempt) == (first, 2)
+
+
+async def test_later_questions_of_a_conversation_wait_for_one_that_was_given_back(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock)
+    first, second = a_job("1", conversation="x"), a_job("2", conversation="x")
+    for job in (first, second):
+        await queue.put(job)
+    await queue.give_back(await take(queue), after_seconds=4, counts=False)
+    assert await nothing_to_take(queue)
+    await clock.advance(4)
+    queue.wake()
+    claim = await take(queue)
+    assert (claim.job, claim.attempt) == (first, 1)
+
+
+async def test_a_restart_keeps_the_order_and_counts_the_attempt_of_what_ran(
+    store: Store, clock: ManualClock
+) -> None:
+    before = await a_queue(store, clock)
+    jobs = [a_job(str(number)) for number in range(3)]
+    for job in jobs:
+        await before.put(job)
+    await take(before)
+
+    after = await a_queue(store, clock)
+    claims = []
+    for _ in jobs:
+        claims.append(await take(after))
+        await after.end(claims[-1].job, done(claims[-1].job))
+    assert [(claim.job, claim.attempt) for claim in claims] == [
+        (jobs[0], 2),
+        (jobs[1], 1),
+        (jobs[2], 1),
+    ]
+
+
+async def test_a_brain_that_was_replaced_can_change_nothing(
+    store: Store, clock: ManualClock
+) -> None:
+    before = await a_queue(store, clock)
+    job = a_job("1")
+    await before.put(job)
+    claim = await take(before)
+    await a_queue(store, clock)
+    with pytest.raises(Superseded):
+        await before.heartbeat(claim)
+    with pytest.raises(Superseded):
+        await before.end(job, done(job))
+
+
+async def test_a_job_that_took_its_brain_down_too_often_is_handed_out_as_worn_out(
+    store: Store, clock: ManualClock
+) -> None:
+    job = a_job("poison")
+    queue = await a_queue(store, clock, attempts=2)
+    await queue.put(job)
+    await take(queue)
+    queue = await a_queue(store, clock, attempts=2)
+    assert (await take(queue)).attempt == 2
+    queue = a_closed_queue(store, clock, attempts=2)
+    assert [stored.job for stored in await queue.open()] == [job]
+    assert await nothing_to_take(queue)
+    failed = Failed(ask_id="poison", code="internal", message="gave up")
+    await queue.end(job, failed)
+    assert (await queue.put(a_job("poison"))).end == failed
+
+
+async def test_a_job_without_a_heartbeat_is_overdue_after_the_visibility_timeout(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock)
+    await queue.put(a_job("1"))
+    claim = await take(queue)
+    await clock.advance(1199)
+    await queue.heartbeat(claim)
+    await clock.advance(1199)
+    assert queue.overdue() == []
+    await clock.advance(1)
+    assert queue.overdue() == [claim.job.request_id]
+
+
+async def test_a_withdrawn_job_never_starts(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock)
+    jobs = [a_job(str(number)) for number in range(3)]
+    for job in jobs:
+        await queue.put(job)
+    await take(queue)
+    assert queue.withdraw(jobs[1].request_id) == jobs[1]
+    await queue.end(jobs[1], done(jobs[1]))
+    await queue.end(jobs[0], done(jobs[0]))
+    assert (await take(queue)).job == jobs[2]
+
+
+async def test_ends_wait_in_the_store_until_they_are_acknowledged(
+    store: Store, clock: ManualClock
+) -> None:
+    queue, repository = await a_queue(store, clock, workers=3), JobRepository(store, clock=clock)
+    jobs = [a_job(ask, client="bot") for ask in ("z", "a", "m")]
+    for job in jobs:
+        await queue.put(job)
+        await queue.end((await take(queue)).job, done(job))
+    assert await repository.unshown("service", "bot") == [done(job) for job in jobs]
+    await repository.shown("service", "bot", ["z", "m"])
+    assert await repository.unshown("service", "bot") == [done(jobs[1])]
+    assert await repository.unshown("service", "another") == []
+
+
+class Failing:
+    """A store that fails once on demand, after or before the write has happened."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.fail_next: str | None = None
+
+    async def get(self, key: Key) -> Item | None:
+        return await self._store.get(key)
+
+    async def query(
+        self,
+        table: str,
+        pk: str,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Sequence[Row]:
+        return await self._store.query(
+            table, pk, prefix=prefix, after=after, limit=limit, newest_first=newest_first
+        )
+
+    async def write(self, *writes: Write) -> None:
+        when, self.fail_next = self.fail_next, None
+        if when != "before":
+            await self._store.write(*writes)
+        if when is not None:
+            raise StoreUnavailable("test")
+
+    async def add(self, key: Key, attribute: str, amount: int) -> int:
+        return await self._store.add(key, attribute, amount)
+
+
+async def test_a_put_that_failed_leaves_no_trace_and_can_be_repeated(
+    store: Store, clock: ManualClock
+) -> None:
+    failing = Failing(store)
+    queue = await a_queue(failing, clock)
+    failing.fail_next = "before"
+    with pytest.raises(StoreUnavailable):
+        await queue.put(a_job("1"))
+    assert (queue.running_count, queue.waiting()) == (0, [])
+    assert (await queue.put(a_job("1"))).repeated is False
+
+
+async def test_a_put_that_happened_although_it_failed_is_found_by_its_repeat(
+    store: Store, clock: ManualClock
+) -> None:
+    failing = Failing(store)
+    queue = await a_queue(failing, clock)
+    failing.fail_next = "after"
+    with pytest.raises(StoreUnavailable):
+        await queue.put(a_job("1"))
+    assert (await queue.put(a_job("1"))).repeated is True
+    assert (await take(queue)).job.ask_id == "1"
+
+
+async def test_a_claim_that_cannot_be_stored_is_tried_again(
+    store: Store, clock: ManualClock
+) -> None:
+    failing = Failing(store)
+    queue = await a_queue(failing, clock)
+    first, second = a_job("1"), a_job("2")
+    for job in (first, second):
+        await queue.put(job)
+    claim = await take(queue)
+    await queue.end(claim.job, done(first))
+    failing.fail_next = "before"
+    taken: list[Claim] = []
+
+    async def taker() -> None:
+        taken.append(await queue.take())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(taker)
+        while not clock_has_sleepers(clock):
+            await anyio.sleep(0.01)
+        await clock.advance(1)
+    assert (taken[0].job, taken[0].attempt) == (second, 1)
+
+
+def clock_has_sleepers(clock: ManualClock) -> bool:
+    return bool(clock._sleepers)
+
+
+async def test_orders_rise_although_the_clock_stands_still(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock)
+    orders = [queue.next_order() for _ in range(3)]
+    assert orders == sorted(set(orders))
+
+
+async def test_nothing_is_taken_before_what_earlier_brains_left_was_read(
+    store: Store, clock: ManualClock
+) -> None:
+    with pytest.raises(StoreUnavailable):
+        await a_closed_queue(store, clock).put(a_job("early"))
+
+
+async def test_an_open_job_the_queue_does_not_know_is_found_again(
+    store: Store, clock: ManualClock
+) -> None:
+    failing = Failing(store)
+    queue = await a_queue(failing, clock)
+    failing.fail_next = "after"
+    with pytest.raises(StoreUnavailable):
+        await queue.put(a_job("1"))
+    assert await nothing_to_take(queue)
+    await queue.reconcile()
+    claim = await take(queue)
+    assert (claim.job.ask_id, await queue.reconcile()) == ("1", [])
+
+
+async def test_a_replaced_queue_learns_it_when_it_reconciles(
+    store: Store, clock: ManualClock
+) -> None:
+    before = await a_queue(store, clock)
+    await a_queue(store, clock)
+    with pytest.raises(Superseded):
+        await before.reconcile()
