@@ -1,0 +1,63 @@
+"""The settings of local mode and of the `trollama` command: the environment first, then `.env`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import CommonSettings
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+ROOT = Path(__file__).resolve().parents[2]
+"""The clone this package is installed from (it is installed as editable)."""
+
+
+class Settings(CommonSettings):
+    """Frozen and checked at start."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    brain_port: Port = 8001
+    auth_port: Port = 8002
+    rehearsal_ollama_port: Port = 11500
+    rehearsal_openai_port: Port = 11501
+
+    brain_url: str = "http://127.0.0.1:8001"
+    """Where `trollama` finds the brain; unset, it follows `BRAIN_PORT`."""
+
+    auth_url: str = "http://127.0.0.1:8002"
+    """Where sign-in lives; unset, it follows `AUTH_PORT`."""
+
+    ollama_host: str | None = "http://127.0.0.1:11434"
+    sglang_endpoint: str | None = None
+
+    cli_login_file: Path | None = None
+    """Where `trollama` keeps its sign-in; unset: `data/cli.json` of the clone."""
+
+    @property
+    def brain_address(self) -> str:
+        """The brain's URL without a slash at the end."""
+        return self._address("brain_url", self.brain_url, self.brain_port)
+
+    @property
+    def auth_address(self) -> str:
+        """The URL of auth-service without a slash at the end."""
+        return self._address("auth_url", self.auth_url, self.auth_port)
+
+    @property
+    def names_model_server(self) -> bool:
+        """Whether the operator said where a model server is."""
+        return any(
+            name in self.model_fields_set and getattr(self, name)
+            for name in ("ollama_host", "sglang_endpoint")
+        )
+
+    @property
+    def model_servers(self) -> tuple[str, ...]:
+        """The addresses where real models are looked for."""
+        return tuple(url for url in (self.ollama_host, self.sglang_endpoint) if url)
+
+    def _address(self, name: str, url: str, port: int) -> str:
+        chosen = name in self.model_fields_set and url
+        return url.rstrip("/") if chosen else f"http://127.0.0.1:{port}"

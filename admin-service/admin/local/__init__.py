@@ -1,0 +1,1 @@
+"""Local mode: every service on this machine without containers, started, watched and stopped."""

@@ -1,0 +1,71 @@
+"""Processes that are surely ours: a pid alone may have been given to somebody else since."""
+
+import os
+import signal
+from dataclasses import dataclass
+
+import psutil
+
+SAME_START_SECONDS = 2.0
+"""psutil derives a start time from the clock, which may be set; a pid returns much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process for the whole of its life: its pid and when it started (seconds since 1970)."""
+
+    pid: int
+    started: float
+
+
+def describe_process(pid: int) -> Process | None:
+    """The process that has `pid` now, or None when there is none."""
+    try:
+        return Process(pid, psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_alive(process: Process) -> bool:
+    """Whether that very process still runs (a zombie does not)."""
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < SAME_START_SECONDS
+        return same and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def signal_process(process: Process, number: signal.Signals) -> None:
+    """Send a signal to that process, if it is still there."""
+    if is_alive(process):
+        try:
+            os.kill(process.pid, number)
+        except ProcessLookupError:
+            return
+
+
+def signal_group(leader: int, number: signal.Signals) -> None:
+    """Send a signal to the whole process group of `leader`, if there is one left."""
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+        return
+
+
+def end(processes: list[Process], *, patience_seconds: float) -> list[Process]:
+    """
+    End these processes: SIGTERM, and SIGKILL for those still there after `patience_seconds`.
+
+    Returns those that had to be killed. Blocks; meant for a worker thread or a script.
+    """
+    ours = [psutil.Process(process.pid) for process in processes if is_alive(process)]
+    for one in ours:
+        signal_process(Process(one.pid, one.create_time()), signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(ours, timeout=patience_seconds)
+    killed = []
+    for one in stubborn:
+        killed.append(Process(one.pid, one.create_time()))
+        signal_process(killed[-1], signal.SIGKILL)
+    psutil.wait_procs(stubborn, timeout=patience_seconds)
+    return killed

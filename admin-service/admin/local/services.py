@@ -1,0 +1,95 @@
+"""Which services exist, how each is started and when it counts as live."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+
+from admin.config import Settings
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = {"0.0.0.0", "::", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """
+    One program: `python -m module arguments`.
+
+    It is live when `health_url` answers 200, and starts when those in `after` are. `environment` is
+    added to what it inherits.
+    """
+
+    name: str
+    module: str
+    ports: tuple[int, ...]
+    health_url: str
+    host: str = LOOPBACK
+    arguments: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where this machine reaches it."""
+        return tuple(f"http://{reachable(self.host)}:{port}" for port in self.ports)
+
+
+def reachable(bind_address: str) -> str:
+    """The address under which this machine reaches what listens on `bind_address`."""
+    if bind_address in EVERYWHERE:
+        return LOOPBACK
+    return f"[{bind_address}]" if ":" in bind_address else bind_address
+
+
+def services(settings: Settings, *, rehearsal: bool) -> Sequence[Service]:
+    """Every service this installation has, each after those it needs."""
+    host = settings.bind_address
+    own = f"http://{reachable(host)}"
+    every = [
+        Service(
+            name="auth",
+            module="auth",
+            host=host,
+            ports=(settings.auth_port,),
+            health_url=f"{own}:{settings.auth_port}/health/live",
+        ),
+        *([_rehearsal(settings)] if rehearsal else []),
+        Service(
+            name="brain",
+            module="brain",
+            host=host,
+            ports=(settings.brain_port,),
+            health_url=f"{own}:{settings.brain_port}/health/live",
+            after=("auth", "rehearsal"),
+            environment={"AUTH_URL": settings.auth_address}
+            | (_scripted_models(settings) if rehearsal else {}),
+        ),
+    ]
+    there = [service for service in every if find_spec(f"{service.module}.__main__")]
+    return [_without_absent(service, {one.name for one in there}) for service in there]
+
+
+def _rehearsal(settings: Settings) -> Service:
+    ollama, openai = settings.rehearsal_ollama_port, settings.rehearsal_openai_port
+    return Service(
+        name="rehearsal",
+        module="rehearsal",
+        arguments=(
+            *("--host", LOOPBACK),
+            *("--ollama-port", str(ollama)),
+            *("--openai-port", str(openai)),
+        ),
+        ports=(ollama, openai),
+        health_url=f"http://{LOOPBACK}:{ollama}/api/version",
+    )
+
+
+def _scripted_models(settings: Settings) -> dict[str, str]:
+    return {
+        "OLLAMA_HOST": f"http://{LOOPBACK}:{settings.rehearsal_ollama_port}",
+        "SGLANG_ENDPOINT": f"http://{LOOPBACK}:{settings.rehearsal_openai_port}",
+    }
+
+
+def _without_absent(service: Service, present: set[str]) -> Service:
+    return replace(service, after=tuple(name for name in service.after if name in present))

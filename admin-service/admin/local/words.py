@@ -1,0 +1,92 @@
+"""What `./start.sh` and `./stop.sh` say."""
+
+from pathlib import Path
+
+import typer
+
+from admin.local.state import PlatformState, ServiceState
+
+NEXT_COMMAND = '.venv/bin/trollama chat "Solve x^2 + 5x + 6 = 0"'
+LAST_LINES = 12
+LOG_TAIL_BYTES = 4000
+
+
+def say(line: str = "") -> None:
+    """One line on stdout, at once."""
+    typer.echo(line)
+
+
+def progress(service: ServiceState) -> str:
+    """Where a service is, in a few words."""
+    match service.state:
+        case "waiting":
+            return "waits for the others"
+        case "starting":
+            return "starting …"
+        case "live":
+            return "live at " + " and ".join(service.urls)
+        case "resting":
+            return f"{service.reason}; trying again …"
+        case "failed":
+            return f"failed: {service.reason}"
+
+
+def show_progress(state: PlatformState, shown: dict[str, str]) -> None:
+    """A line for each service that changed since the last call; `shown` remembers."""
+    for service in state.services:
+        line = progress(service)
+        if service.state != "waiting" and shown.get(service.name) != line:
+            shown[service.name] = line
+            say(f"  {service.name:<10}{line}")
+
+
+def show_services(state: PlatformState) -> None:
+    """A line for each service."""
+    for service in state.services:
+        say(f"  {service.name:<10}{progress(service)}")
+
+
+def show_next_steps(state: PlatformState) -> None:
+    """What runs, what to type next, how to stop."""
+    say()
+    for line in models_lines(state):
+        say(line)
+    say()
+    say(f"Next:  {NEXT_COMMAND}")
+    say("Logs:  logs/local.log")
+    say("Stop:  ./stop.sh")
+
+
+def models_lines(state: PlatformState) -> list[str]:
+    """Which models answer, and how to get real ones where none do."""
+    if not state.rehearsal:
+        return ["Models: " + " and ".join(state.model_servers)]
+    urls = next((one.urls for one in state.services if one.name == "rehearsal"), ())
+    return [
+        "Models: rehearsal models at " + " and ".join(urls),
+        "        Their answers are scripted and say so. For real ones install Ollama",
+        "        (https://ollama.com), then: ollama pull gpt-oss:20b && ./stop.sh && ./start.sh",
+    ]
+
+
+def show_failures(state: PlatformState) -> None:
+    """Why what is not live is not, with its last words."""
+    for service in state.services:
+        if service.state == "live":
+            continue
+        say()
+        say(f"{service.name} is not live: {service.reason or progress(service)}.")
+        for line in service.tail[-LAST_LINES:]:
+            say(f"    {line}")
+    say()
+    say("Everything it wrote is in logs/local.log. ./start.sh starts what is down again,")
+    say("./stop.sh stops the rest.")
+
+
+def show_no_supervisor(log: Path) -> None:
+    """The supervisor itself ended; its last words are in the log."""
+    say("It ended before everything was live; the end of logs/local.log:")
+    if log.exists():
+        last = log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
+        for line in last[-LAST_LINES:]:
+            say(f"    {line}")
