@@ -97,6 +97,10 @@ async def perform(scene: Scene, *, stage: Rehearsal, entry: RequestEntry, emit: 
     )
 
 
+async def say_nothing(_: Part) -> None:
+    """Where `emit` has no one to tell: an embedding has no words."""
+
+
 async def _speak(
     parts: Iterable[tuple[Part, int]],
     *,

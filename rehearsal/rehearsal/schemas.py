@@ -89,8 +89,8 @@ def _typed(schema: Mapping[str, Any], known: _Known, *, depth: int) -> Any:
 
 
 def _number(schema: Mapping[str, Any], wish: float) -> float:
-    low, high = schema.get("minimum", wish), schema.get("maximum", wish)
-    return float(min(max(wish, low), high))
+    at_least = max(wish, float(schema.get("minimum", wish)))
+    return min(at_least, float(schema.get("maximum", at_least)))
 
 
 def choose_from_enum(values: Sequence[Any], question: str) -> Any:

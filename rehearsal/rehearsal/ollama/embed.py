@@ -12,7 +12,7 @@ from rehearsal.ollama.answers import counts, nanoseconds
 from rehearsal.ollama.requests import load_plan, parse_generate
 from rehearsal.ollama.residents import Residents
 from rehearsal.ollama.roster import Roster
-from rehearsal.performance import Part, Scene, perform
+from rehearsal.performance import Scene, perform, say_nothing
 from rehearsal.replies import Reply
 from rehearsal.stage import Rehearsal
 from rehearsal.streaming import break_connection
@@ -45,7 +45,7 @@ class Embedding:
                 async with self._residents.use(plan):
                     entry.started = self._stage.pace.real()
                     scene = Scene(model, Reply(), prompt_tokens=size)
-                    outcome = await perform(scene, stage=self._stage, entry=entry, emit=_nothing)
+                    outcome = await perform(scene, stage=self._stage, entry=entry, emit=say_nothing)
             except Dropped:
                 break_connection(request)
                 return web.Response()
@@ -76,7 +76,3 @@ def texts_of(body: Mapping[str, Any]) -> list[str]:
 def _dimensions(body: Mapping[str, Any], most: int) -> int:
     wanted = body.get("dimensions")
     return min(wanted, most) if isinstance(wanted, int) and wanted > 0 else most
-
-
-async def _nothing(_: Part) -> None:
-    """An embedding says no words."""

@@ -33,7 +33,7 @@ def parse_keep_alive(given: object) -> float | None:
 
 
 def _go_duration(text: str) -> float:
-    unsigned = text.lstrip("+-") if text[:1] in ("+", "-") else text
+    unsigned = text[1:] if text[:1] in ("+", "-") else text
     sign = -1.0 if text.startswith("-") else 1.0
     if unsigned == "0":
         return 0.0

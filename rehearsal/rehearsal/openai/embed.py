@@ -11,7 +11,7 @@ from rehearsal import tokens
 from rehearsal.bodies import read_body
 from rehearsal.errors import BadRequest, Dropped, Incapable
 from rehearsal.openai.shelf import Shelf
-from rehearsal.performance import Part, Scene, perform
+from rehearsal.performance import Scene, perform, say_nothing
 from rehearsal.replies import Reply
 from rehearsal.stage import Rehearsal
 from rehearsal.streaming import break_connection
@@ -39,7 +39,7 @@ class Embeddings:
                 async with served.slots:
                     entry.started = self._stage.pace.real()
                     scene = Scene(served.model, Reply(), prompt_tokens=size)
-                    await perform(scene, stage=self._stage, entry=entry, emit=_nothing)
+                    await perform(scene, stage=self._stage, entry=entry, emit=say_nothing)
             except Dropped:
                 break_connection(request)
                 return web.Response()
@@ -72,7 +72,3 @@ def _texts(body: Mapping[str, Any]) -> list[str]:
 
 def _base64(vector: list[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-
-
-async def _nothing(_: Part) -> None:
-    """An embedding says no words."""
