@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 
 
 class Clock(Protocol):
@@ -61,6 +62,7 @@ class ManualClock:
 
     async def advance(self, seconds: float) -> None:
         """Move time forward, letting everything that wakes on the way run to its next wait."""
+        await anyio.wait_all_tasks_blocked()  # tasks just started get to where they sleep
         until = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= until:
             hour, _, wake = heappop(self._sleepers)

@@ -16,15 +16,15 @@ it, so it never changes. A domain subclasses the nearest of these in its own `er
 the sentence a person reads from the facts of the case.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 
 class BoundaryError(Exception):
     """A failure with an HTTP status, a stable code and a sentence for the person who caused it."""
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal"
-    retryable: ClassVar[bool] = False
+    status: int = 500
+    code: str = "internal"
+    retryable: bool = False
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -1,60 +1,45 @@
 """
-Calls to another service: limits, one TLS context, and failures as sentences.
+JSON over HTTP to another server, with limits; the only file that names httpx.
 
-The only file that knows httpx.
+For question and answer. Token streams go over aiohttp, which keeps up with hundreds of them.
 """
 
 import ssl
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
+import anyio
 import httpx
 import orjson
 
 from shared.errors import BoundaryError, Upstream
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-CONNECTIONS = 20
+
+Params = Mapping[str, str | int | float | bool | None]
 
 
-class PeerUnreachable(Upstream):
-    """No answer from a service: nothing listens, or it took too long."""
+class Refused(BoundaryError):
+    """What another of our servers answered instead of success, ready to be passed on."""
 
-    def __init__(self, peer: str, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"{peer} cannot be reached ({reason}); please try again in a moment.")
-
-
-class PeerFailed(Upstream):
-    """An answer that is not what the service promises."""
-
-    def __init__(self, peer: str, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"{peer} did not answer as it should: {reason}.")
-
-
-class PeerRefused(BoundaryError):
-    """The refusal of another service, with its own status, code and sentence."""
-
-    status: int  # type: ignore[misc]  # of this one refusal, not of the class
-    code: str  # type: ignore[misc]  # the same
-    retryable: bool  # type: ignore[misc]  # the same
-
-    def __init__(self, *, status: int, code: str, message: str, retryable: bool) -> None:
+    def __init__(self, message: str, *, status: int, code: str, retryable: bool) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.retryable = retryable
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()  # 20 ms of CPU, so once a process
-
-
 class Peer:
-    """Another service over HTTP and JSON; `async with` it."""
+    """
+    One server we talk to, by the name people know it by. Opened with `async with`.
+
+    Every call raises `Refused` with the server's own status, code and sentence when it answers
+    with an error in our form (protocol section 4), and `error` (an `Upstream`) with a sentence
+    naming the server when it cannot be reached, takes over `timeout_seconds` in all, or answers
+    anything else. Parts of a `path` that come from outside are percent-encoded by the caller.
+    """
 
     def __init__(
         self,
@@ -63,16 +48,17 @@ class Peer:
         *,
         token: str | None = None,
         timeout_seconds: float = 5.0,
+        error: Callable[[str], Upstream] = Upstream,
     ) -> None:
-        """`name` begins the sentences about it; `token` goes along as `Authorization: Bearer`."""
         self._name = name
+        self._timeout_seconds = timeout_seconds
+        self._error = error
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=timeout_seconds,
-            limits=httpx.Limits(max_connections=CONNECTIONS),
             verify=_tls(),
-            trust_env=False,
+            trust_env=False,  # a proxy meant for the internet must not come between our services
         )
 
     async def __aenter__(self) -> Self:
@@ -83,69 +69,90 @@ class Peer:
         self,
         kind: type[BaseException] | None,
         failure: BaseException | None,
-        trace: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
-        await self._client.__aexit__(kind, failure, trace)
+        await self._client.__aexit__(kind, failure, traceback)
 
-    async def get(self, path: str, *, params: dict[str, Any] | None = None) -> Any:
-        """The JSON answer. Raises `PeerUnreachable`, `PeerFailed`, `PeerRefused`."""
-        return await self.call("GET", path, params=params)
+    async def get(
+        self, path: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The parsed JSON of the answer; None when it has no body."""
+        return await self._ask("GET", path, None, params, headers)
 
-    async def post(self, path: str, *, json: Any = None) -> Any:
-        """The JSON answer to `json`. Raises as `get` does."""
-        return await self.call("POST", path, json=json)
-
-    async def delete(self, path: str) -> Any:
-        """The JSON answer. Raises as `get` does."""
-        return await self.call("DELETE", path)
-
-    async def call(
+    async def post(
         self,
-        method: str,
         path: str,
         *,
         json: Any = None,
-        params: dict[str, Any] | None = None,
-        headers: dict[str, str] | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """One request and its JSON answer (None for an empty one). Raises as `get` does."""
-        try:
-            async with self._client.stream(
-                method, path, json=json, params=params, headers=headers
-            ) as response:
-                body = await self._read(response)
-        except httpx.TimeoutException as late:
-            raise PeerUnreachable(self._name, "it takes too long") from late
-        except httpx.TransportError as broken:
-            raise PeerUnreachable(self._name, "nothing answers there") from broken
-        answer = self._parsed(body)
-        if response.is_success:
-            return answer
-        raise self._refusal(response.status_code, answer)
+        """The parsed JSON of the answer; None when it has no body."""
+        return await self._ask("POST", path, json, params, headers)
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def patch(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The parsed JSON of the answer; None when it has no body."""
+        return await self._ask("PATCH", path, json, params, headers)
+
+    async def delete(
+        self, path: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The parsed JSON of the answer; None when it has no body."""
+        return await self._ask("DELETE", path, None, params, headers)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        json: Any,
+        params: Params | None,
+        headers: Mapping[str, str] | None,
+    ) -> Any:
+        try:
+            # httpx limits each step; a server that drips must not hold us for ever either.
+            with anyio.fail_after(self._timeout_seconds):
+                async with self._client.stream(
+                    method, path, json=json, params=params, headers=headers
+                ) as answer:
+                    body = await self._read(answer)
+        except (TimeoutError, httpx.TimeoutException) as slow:
+            raise self._error(f"{self._name} took too long to answer; please try again.") from slow
+        except httpx.HTTPError as failed:
+            raise self._error(
+                f"{self._name} cannot be reached right now; please try again in a moment."
+            ) from failed
+        return self._understand(answer.status_code, body)
+
+    async def _read(self, answer: httpx.Response) -> bytes:
         body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
+        async for piece in answer.aiter_bytes():
+            body += piece
             if len(body) > MAX_ANSWER_BYTES:
-                raise PeerFailed(self._name, "its answer is too large")
+                raise self._error(f"{self._name} sent an answer that is far too long.")
         return bytes(body)
 
-    def _parsed(self, body: bytes) -> Any:
-        if not body:
-            return None
+    def _understand(self, status: int, body: bytes) -> Any:
         try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as invalid:
-            raise PeerFailed(self._name, "its answer is not JSON") from invalid
+            content = orjson.loads(body) if body else None
+        except orjson.JSONDecodeError as garbled:
+            raise self._error(f"{self._name} sent an answer that is no JSON.") from garbled
+        if 200 <= status < 300:
+            return content
+        match content:
+            case {"error": {"code": str(code), "message": str(message), **more}}:
+                retryable = more.get("retryable") is True
+                raise Refused(message, status=status, code=code, retryable=retryable)
+        raise self._error(f"{self._name} answered with the unexpected status {status}.")
 
-    def _refusal(self, status: int, answer: Any) -> BoundaryError:
-        error = answer.get("error") if isinstance(answer, dict) else None
-        if not isinstance(error, dict) or not {"code", "message"} <= error.keys():
-            return PeerFailed(self._name, f"it answered with status {status}")
-        return PeerRefused(
-            status=status,
-            code=str(error["code"]),
-            message=str(error["message"]),
-            retryable=bool(error.get("retryable", False)),
-        )
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for the whole process: reading the certificates takes 20 ms and a megabyte each time."""
+    return ssl.create_default_context()

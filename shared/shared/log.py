@@ -2,50 +2,68 @@
 Structured logs: one JSON object a line on stderr, or coloured text on a terminal.
 
 A record is `{timestamp, level, service, event, message, request_id, …}`; `event` is `noun.verb`,
-facts are keyword arguments, `message` is there where a document promises a wording. What is bound
-with `structlog.contextvars.bind_contextvars` (the request id, once, at the door) is on every line.
-Texts of messages, tokens and secrets are never logged.
+facts are keyword arguments, `message` holds the wording a document promises, else the event again.
+What is bound with `structlog.contextvars.bind_contextvars` (the request id, once, at the door) is
+on every line. Texts of messages, tokens and secrets are never logged; tracebacks therefore come
+without the values of local variables.
 """
 
+import json
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import orjson
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
 
 QUIET = ("httpx", "httpcore", "botocore", "boto3", "urllib3", "asyncio", "strands", "mcp")
+
+Record = MutableMapping[str, Any]
 
 
 def configure(service: str, *, level: str = "INFO") -> None:
     """Set up logging for the whole process; call it once, before anything is logged."""
-    shared: list[Any] = [
+    common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_service(service),
     ]
-    pretty = sys.stderr.isatty()
-    final: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
-        if pretty
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(_dumps)]
-    )
+    final = _for_people() if sys.stderr.isatty() else _for_machines()
     structlog.configure(
-        processors=[*shared, *final],
+        processors=[*common, *final],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # Looked up at each line, so that a replaced stderr (tests, supervisors) is honoured.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
     )
-    _bridge_standard_logging(shared, final, level)
+    _bridge_standard_logging(common, final, level)
 
 
-def _bridge_standard_logging(shared: list[Any], final: list[Any], level: str) -> None:
+def _for_people() -> list[Processor]:
+    return [
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+
+
+def _for_machines() -> list[Processor]:
+    without_values = ExceptionDictTransformer(show_locals=False)
+    return [
+        structlog.processors.ExceptionRenderer(without_values),
+        _with_message,
+        structlog.processors.JSONRenderer(_dumps),
+    ]
+
+
+def _bridge_standard_logging(common: list[Processor], final: list[Processor], level: str) -> None:
     """Libraries log through the standard library; their lines take the same shape."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _foreign_event],
+            foreign_pre_chain=[*common, _foreign_event],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
         )
     )
@@ -54,24 +72,32 @@ def _bridge_standard_logging(shared: list[Any], final: list[Any], level: str) ->
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Strands leaves OpenTelemetry contexts open when a stream ends early; the traceback says nothing.
+    # Strands leaves OpenTelemetry contexts open when a stream ends early; not worth a traceback.
     logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
 
 
-def _with_service(service: str) -> Any:
-    def add(_: Any, __: str, record: dict[str, Any]) -> dict[str, Any]:
+def _with_service(service: str) -> Processor:
+    def add(_: Any, __: str, record: Record) -> Record:
         record.setdefault("service", service)
         return record
 
     return add
 
 
-def _foreign_event(_: Any, __: str, record: dict[str, Any]) -> dict[str, Any]:
+def _with_message(_: Any, __: str, record: Record) -> Record:
+    record.setdefault("message", record["event"])
+    return record
+
+
+def _foreign_event(_: Any, __: str, record: Record) -> Record:
     origin = record.get("_record")
     record["message"] = record["event"]
     record["event"] = "library.log" if origin is None else f"{origin.name.split('.')[0]}.log"
     return record
 
 
-def _dumps(record: dict[str, Any], default: Any = str, **_: Any) -> str:
-    return orjson.dumps(record, default=default).decode()
+def _dumps(record: Any, default: Any = str, **_: Any) -> str:
+    try:
+        return orjson.dumps(record, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # what orjson refuses (huge integers, broken Unicode) must not cost the line
+        return json.dumps(record, default=default)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 MIN_SECRET_CHARS = 32
 PLACEHOLDER = re.compile(
@@ -82,6 +82,9 @@ def load_settings(kind: type[S], *, env_file: Path | None = Path(".env")) -> S:
         return kind(_env_file=env_file)
     except ValidationError as invalid:
         print(explain(invalid), file=sys.stderr)  # noqa: T201 - there is no log before settings
+        raise SystemExit(2) from None
+    except SettingsError as unreadable:  # a list or an object that is no JSON
+        print(f"Cannot start: {unreadable}.", file=sys.stderr)  # noqa: T201 - as above
         raise SystemExit(2) from None
 
 

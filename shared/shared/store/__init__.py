@@ -22,5 +22,6 @@ from shared.store.open import open_store
 
 __all__ = [
     "ALWAYS", "MAX_ITEM_BYTES", "MAX_WRITES", "Absent", "Always", "Change", "ConditionFailed",
-    "Delete", "Item", "ItemTooLarge", "Key", "Matches", "Put", "Row", "Store", "Write", "open_store",
+    "Delete", "Item", "ItemTooLarge", "Key", "Matches", "Put", "Row", "Store", "Write",
+    "open_store",
 ]  # fmt: skip

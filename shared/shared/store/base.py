@@ -3,8 +3,9 @@ The few operations every table supports, and what they promise.
 
 A row is addressed by table, partition key `pk` and sort key `sk` and holds one JSON object of at
 most 400 KB (DynamoDB's item limit, kept by both stores so that what works on one works on the
-other). Numbers come back as int or float, whichever they equal. A row whose `expires_at` has passed
-is not there: reads leave it out whether or not it was removed yet.
+other). Numbers come back as int where they equal one that fits 64 bits, else as float. A row whose
+`expires_at` (kept to the whole second, rounded up) has passed is not there: reads leave it out
+whether or not it was removed yet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,8 @@ from typing import Any, Protocol
 from shared.errors import InvalidRequest
 
 MAX_ITEM_BYTES = 400_000
-MAX_WRITES = 100
-"""Writes in one transaction (DynamoDB's limit for TransactWriteItems)."""
+MAX_WRITES = 10
+"""Writes in one transaction: what DynamoDB Local 1.11 takes (AWS: 100) and fits AWS's 4 MB."""
 
 Item = dict[str, Any]
 """One JSON object: str, int, float, bool, None, and lists and dicts of these."""
@@ -50,7 +51,11 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The row must exist and each of these attributes must equal the given value."""
+    """
+    The row must exist and each of these attributes must equal the given value.
+
+    An attribute that is missing does not equal None; true does not equal 1.
+    """
 
     attributes: Mapping[str, str | int | bool | None] = field(default_factory=dict)
 
@@ -145,7 +150,7 @@ class Store(Protocol):
 
     async def write(self, *writes: Write) -> None:
         """
-        All of `writes` (1 to 100, each key at most once) or none of them.
+        All of `writes` (1 to `MAX_WRITES`, each key at most once) or none of them.
 
         Raises `ConditionFailed` with the first refused write, `ItemTooLarge`.
         """

@@ -41,6 +41,13 @@ def check_key(key: Key, tables: Collection[str]) -> None:
         raise ValueError(f"a sort key has 1 to {MAX_SK_BYTES} bytes")
 
 
+def check_query(table: str, pk: str, limit: int | None, tables: Collection[str]) -> None:
+    """Raise `ValueError` for a query that neither store could carry out."""
+    check_partition(table, pk, tables)
+    if limit is not None and limit < 1:
+        raise ValueError("a query is for at least one row")
+
+
 def check_partition(table: str, pk: str, tables: Collection[str]) -> None:
     """Raise `ValueError` for a table nobody declared or a partition key empty or too long."""
     if table not in tables:

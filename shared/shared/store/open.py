@@ -1,5 +1,6 @@
 """Which store `STORE_URL` means, opened and closed."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 from shared.clock import Clock
 from shared.settings import StoreSettings
 from shared.store.base import Store
+from shared.store.dynamo import DynamoStore
 from shared.store.sqlite import SqliteStore
 
 SQLITE = "sqlite:///"
+DYNAMODB = "dynamodb:"
+TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+"""Names DynamoDB allows (its developer guide, "Naming rules")."""
 
 
 @asynccontextmanager
@@ -29,8 +34,15 @@ async def open_store(
         await store.aclose()
 
 
-def _choose(settings: StoreSettings, tables: Sequence[str], clock: Clock) -> SqliteStore:
+def _choose(
+    settings: StoreSettings, tables: Sequence[str], clock: Clock
+) -> SqliteStore | DynamoStore:
+    for table in tables:
+        if not TABLE_NAME.fullmatch(table):
+            raise ValueError(f"{table!r} is no name for a table")
     url = settings.store_url
+    if url == DYNAMODB:
+        return DynamoStore(settings, tables=tables, clock=clock)
     if url.startswith(SQLITE) and url != SQLITE:
         return SqliteStore(Path(url.removeprefix(SQLITE)), tables=tables, clock=clock)
     raise ValueError(

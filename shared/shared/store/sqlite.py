@@ -22,7 +22,7 @@ import anyio.to_thread
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
 from shared.store.base import Change, Item, Key, Row, Write
-from shared.store.items import check_key, check_partition, check_writes
+from shared.store.items import check_key, check_query, check_writes
 from shared.store.sqlite_file import Pending, SqliteFile
 
 READERS = 4
@@ -61,7 +61,7 @@ class SqliteStore:
         limit: int | None = None,
         newest_first: bool = False,
     ) -> Sequence[Row]:
-        check_partition(table, pk, self._tables)
+        check_query(table, pk, limit, self._tables)
         return await self._read(
             lambda: self._file.query(
                 table, pk, prefix=prefix, after=after, limit=limit, newest_first=newest_first
@@ -106,13 +106,16 @@ class SqliteStore:
         finally:
             if mine in self._waiting:
                 self._waiting.remove(mine)
+        # Turns come in the order of waiting, so the one whose turn it was stood in front.
+        assert mine.done
         if mine.failure is not None:
             raise mine.failure
 
     async def _commit_waiting(self) -> None:
-        batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-        # The thread is never abandoned: a half-done batch must not share the connection.
-        await anyio.to_thread.run_sync(self._file.commit, batch, limiter=self._writer)
+        # Shielded: the batch is other people's too, and a half-done one must not share the file.
+        with anyio.CancelScope(shield=True):
+            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            await anyio.to_thread.run_sync(self._file.commit, batch, limiter=self._writer)
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

@@ -109,8 +109,9 @@ class SqliteFile:
         """
         Carry out `batch` in one SQLite transaction and give each member its own outcome.
 
-        Never raises: when the file fails, all of them failed.
+        When the file fails, all of them failed.
         """
+        trouble: StoreUnavailable | None = StoreUnavailable("the batch broke off")
         try:
             with self._connection() as sql:
                 sql.execute("BEGIN IMMEDIATE")
@@ -118,11 +119,14 @@ class SqliteFile:
                     self._apply(sql, pending)
                 self._purge(sql)
                 sql.execute("COMMIT")
-        except StoreUnavailable as trouble:
+            trouble = None
+        except StoreUnavailable as unavailable:
+            trouble = unavailable
+        finally:
             for pending in batch:
-                pending.failure = StoreUnavailable(trouble.reason)
-        for pending in batch:
-            pending.done = True
+                pending.done = True
+                if trouble is not None:
+                    pending.failure = StoreUnavailable(trouble.reason)
 
     def close(self) -> None:
         """Close all connections; the last one of all processes folds the WAL into the file."""
