@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from auth.codes import Code, Codes
-from auth.errors import CodeInvalid, LinkedElsewhere, NotLinked, Unfit, UnknownUser
+from auth.errors import CodeInvalid, NotLinked, Unfit, UnknownUser
 from auth.repository import Repository
 from auth.throttle import Throttle
 from auth.users import AuthMethod, User, check_display_name
@@ -110,9 +110,6 @@ class Links:
             name=_name(identity),
             added_at=self._clock.now(),
         )
-        owner = await self._repository.owner(method.provider, method.identity)
-        if owner not in (None, user_id):
-            raise LinkedElsewhere(method.provider)
         await self._repository.link(method, spending=spending)
         log.info("identity.linked", user_id=user_id, provider=method.provider)
 

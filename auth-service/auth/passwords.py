@@ -46,8 +46,8 @@ class Passwords:
 
     def __init__(self, *, cost: int, hashers: int = HASHERS, line: int = LINE) -> None:
         self._cost = cost
-        self._line = line
         self._threads = anyio.CapacityLimiter(hashers)
+        self._room = hashers + line
         self._nobodys_salt = bcrypt.gensalt(cost)
 
     async def hash(self, password: str) -> str:
@@ -67,9 +67,13 @@ class Passwords:
         return await self._in_thread(lambda: bcrypt.checkpw(_digest(password), kept.encode()))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._threads.statistics().tasks_waiting >= self._line:
+        if self._room == 0:
             raise TooBusy
-        return await anyio.to_thread.run_sync(work, limiter=self._threads)
+        self._room -= 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._threads)
+        finally:
+            self._room += 1
 
 
 def check_password(password: str, *, username: str, field: str = "password") -> None:

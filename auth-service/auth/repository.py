@@ -94,12 +94,15 @@ class Repository:
         """
         Make an identity belong to an account, using up the code that proved it.
 
-        Raises `CodeInvalid` when the code is gone, `LinkedElsewhere` when the identity is taken.
+        An identity the account already has is renewed. Raises `CodeInvalid` when the code is gone,
+        `LinkedElsewhere` when the identity is taken.
         """
+        owner = await self.owner(method.provider, method.identity)
+        unchanged = Absent() if owner is None else Matches({"user_id": method.user_id})
         try:
             await self._store.write(
                 spending,
-                Put(_method(method.provider, method.identity), asdict(method), when=Absent()),
+                Put(_method(method.provider, method.identity), asdict(method), when=unchanged),
                 Put(_listed(method), asdict(method)),
             )
         except ConditionFailed as refused:

@@ -17,12 +17,12 @@ import jwt
 from auth.errors import SignInEnded
 from auth.users import User
 from shared.clock import Clock
-from shared.store import ConditionFailed, Delete, Key, Matches, Put, Store, Write
+from shared.store import MAX_WRITES, ConditionFailed, Delete, Key, Matches, Put, Store, Write
 from shared.tokens import ALGORITHM, Claims, TokenVerifier
 
 TABLE = "sessions"
-ENDED_AT_ONCE = 40
-"""Sign-ins ended in one transaction; each takes two of the store's hundred writes."""
+ENDED_AT_ONCE = (MAX_WRITES - 1) // 2
+"""Sign-ins ended in one transaction: two writes each, and one for a new sign-in."""
 
 
 @dataclass(frozen=True, slots=True)

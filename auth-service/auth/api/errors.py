@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from auth.api.gate import MAX_BODY_BYTES
 from auth.errors import BodyTooLarge, TooBusy, TooManyAttempts
-from shared.errors import BoundaryError, InvalidRequest, NotFound
+from shared.errors import BoundaryError, InvalidRequest, NotFound, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +25,8 @@ def install(app: FastAPI) -> None:
 
 async def _boundary(request: Request, failure: Exception) -> JSONResponse:
     assert isinstance(failure, BoundaryError)
-    if failure.status >= 500:
-        log.warning("request.failed", path=request.url.path, code=failure.code, exc_info=failure)
+    if isinstance(failure, StoreUnavailable):
+        log.warning("store.unavailable", path=request.url.path, reason=failure.reason)
     return response_for(failure)
 
 

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auth.setup_admin import make_admin
+
+Service = Any  # the fixture of conftest.py, which tests cannot import
+SECRETS = {"JWT_SECRET_KEY": "only-for-tests-" + "jw" * 16, "SERVICE_TOKEN": "t-" + "sv" * 16}
+
+
+def run(folder: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """The command as an operator types it, in an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "auth.setup_admin", *arguments],
+        cwd=folder,
+        env=SECRETS | {"BCRYPT_COST": "4"},
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def admin(service: Service, **given: Any) -> str:
+    wanted = {"username": "boss", "password": None, "display_name": None, "email": None}
+    return await make_admin(service.auth.accounts, **(wanted | given))
+
+
+async def test_an_admin_is_made(service: Service) -> None:
+    sentence = await admin(
+        service, password="lovelace 1815", display_name="The Boss", email="boss@example.org"
+    )
+    assert sentence == "The admin 'boss' has been made and can log in now."
+    user = (await service.login("boss")).json()["user"]
+    assert (user["role"], user["display_name"]) == ("admin", "The Boss")
+    assert user["email"] == "boss@example.org"
+
+
+async def test_somebody_is_promoted_and_keeps_their_password_and_name(service: Service) -> None:
+    await service.register("Boss", display_name="The Boss")
+    assert await admin(service) == "'Boss' is an admin now; the password is as it was."
+    user = (await service.login("boss")).json()["user"]
+    assert (user["role"], user["display_name"]) == ("admin", "The Boss")
+
+
+async def test_a_password_given_replaces_the_old_one(service: Service) -> None:
+    token = await service.token("boss")
+    assert "with the new password" in await admin(service, password="babbage 1791")
+    assert (await service.me(token)).status_code == 401
+    assert (await service.login("boss")).status_code == 401
+    assert (await service.login("boss", "babbage 1791")).json()["user"]["role"] == "admin"
+
+
+def test_the_command_makes_an_admin_and_says_so(tmp_path: Path) -> None:
+    done = run(tmp_path, "--username", "boss", "--password", "-", typed="lovelace 1815\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "The admin 'boss' has been made and can log in now.\n"
+    again = run(tmp_path, "--username", "BOSS")
+    assert again.stdout == "'boss' is an admin now; the password is as it was.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "why"),
+    [
+        (["--username", "boss"], "", "no terminal"),
+        (["--username", "boss", "--password", "-"], "", "at least 8"),
+        (["--username", "b s", "--password", "lovelace 1815"], "", "only letters"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_a_code(
+    tmp_path: Path, arguments: list[str], typed: str, why: str
+) -> None:
+    refused = run(tmp_path, *arguments, typed=typed)
+    assert refused.returncode == 1
+    assert why in refused.stderr
+    assert "Traceback" not in refused.stderr
