@@ -49,7 +49,7 @@ def rehearse(
     try:
         anyio.run(_serve, stage, host, ollama_port, openai_port)
     except OSError as taken:
-        typer.echo(f"Cannot listen on {host}: {taken.strerror}.", err=True)
+        typer.echo(f"Cannot listen: {taken.strerror}.", err=True)
         raise typer.Exit(1) from taken
 
 
