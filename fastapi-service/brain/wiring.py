@@ -34,6 +34,7 @@ from shared.tokens import TokenVerifier
 TABLES = ("jobs", "conversations")
 REVOCATIONS_EVERY_SECONDS = 5.0
 INVENTORY_EVERY_SECONDS = 10.0
+FIRST_LOOK_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ async def running(
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(vram.run, name="vram")
+            with anyio.move_on_after(FIRST_LOOK_SECONDS):
+                await vram.refresh()  # so that the first question finds the servers known
             tasks.start_soon(brain.worker.run, name="worker")
             tasks.start_soon(_follow_revocations, brain.verifier, auth, clock)
             tasks.start_soon(_follow_inventory, vram, clock)

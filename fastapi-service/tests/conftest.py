@@ -112,7 +112,6 @@ def settings_for(folder: Path, **overrides: Any) -> Settings:
 @asynccontextmanager
 async def serving(settings: Settings, store: Store) -> AsyncIterator[tuple[Brain, str]]:
     async with running(settings, store=store) as brain:
-        await brain.vram.refresh()
         config = uvicorn.Config(
             create_app(brain),
             host="127.0.0.1",

@@ -47,13 +47,9 @@ class Router:
         return self._best_for(self._roles["summary"])
 
     def _pinned(self, name: str) -> str:
-        available = self._vram.available()
-        if name in available:
-            return name
-        if f"{name}:latest" in available:
-            return f"{name}:latest"
-        if not available and name in self._roles.values():
-            return name  # no server was seen yet; the lease waits for one
+        for candidate in (name, f"{name}:latest"):
+            if not self._vram.lacks(candidate):
+                return candidate
         raise ModelUnavailable(name)
 
     def _with_model(self, route: RouteName, why: str) -> Choice:
@@ -64,10 +60,9 @@ class Router:
         return Choice(route, model, why)
 
     def _best_for(self, wanted: str) -> str:
-        available = self._vram.available()
-        if wanted in available or not available:
+        if not self._vram.lacks(wanted):
             return wanted
-        others = (self._vram.spec(name) for name in available)
+        others = (self._vram.spec(name) for name in self._vram.available())
         best = max((spec for spec in others if spec.kind == "chat"), key=_quality, default=None)
         return wanted if best is None else best.name
 

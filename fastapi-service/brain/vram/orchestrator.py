@@ -36,6 +36,7 @@ from brain.vram.events import (
     Acquire,
     Effect,
     Event,
+    Failure,
     Grant,
     Leave,
     Look,
@@ -170,12 +171,26 @@ class Orchestrator:
         """The models some server has, as last seen; empty when no server was seen yet."""
         return self._core.books.available()
 
+    def lacks(self, model: str) -> bool:
+        """Whether every server that could have `model` was seen and does not have it."""
+        place = self._core.books.place_for(model)
+        return isinstance(place, Failure) and place.cause == "missing"
+
     def spec(self, model: str) -> ModelSpec:
-        """What is known about `model`, in the roster or on a server. Raises `ModelUnavailable`."""
+        """
+        What is known about `model`, in the roster or on a server.
+
+        Raises `ModelUnavailable`, or `BackendUnreachable` while a server that may have it was not
+        reached yet.
+        """
         known = self._core.books.spec(model)
-        if known is None:
-            raise ModelUnavailable(model)
-        return known
+        if known is not None:
+            return known
+        place = self._core.books.place_for(model)
+        if isinstance(place, Failure) and place.cause == "unreachable":
+            server = self._core.books.servers[place.server or ""]
+            raise BackendUnreachable(server.url, place.reason, kind=server.kind)
+        raise ModelUnavailable(model)
 
     def status(self) -> Status:
         """Everything at this moment, for people and dashboards."""
