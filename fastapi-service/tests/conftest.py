@@ -1,6 +1,6 @@
 """The whole brain over real sockets; only the models are rehearsal."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,9 @@ from chat_client import LIMIT_SECONDS, Client, connected
 from rehearsal.servers import Rehearsal
 from rehearsal.servers import running as rehearsing
 from shared.clock import SystemClock
+from shared.errors import StoreUnavailable
 from shared.protocol import MAX_FRAME_BYTES
-from shared.store import Store, open_store
+from shared.store import Item, Key, Row, Store, Write, open_store
 from shared.store.counting import CountingStore
 
 JWT_SECRET = "j" * 8 + "-test-only-" + "wt" * 16
@@ -39,11 +40,46 @@ def token(user: str = "anna", *, role: str = "user", **claims: Any) -> str:
 
 
 @dataclass
+class Outage:
+    """A store that can be away for a while."""
+
+    store: Store
+    away: bool = False
+
+    def begin(self) -> None:
+        self.away = True
+
+    def end(self) -> None:
+        self.away = False
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreUnavailable("test")
+
+    async def get(self, key: Key) -> Item | None:
+        self._check()
+        return await self.store.get(key)
+
+    async def query(self, table: str, pk: str, **options: Any) -> Sequence[Row]:
+        self._check()
+        return await self.store.query(table, pk, **options)
+
+    async def write(self, *writes: Write) -> None:
+        self._check()
+        await self.store.write(*writes)
+
+    async def add(self, key: Key, attribute: str, amount: int) -> int:
+        self._check()
+        return await self.store.add(key, attribute, amount)
+
+
+@dataclass
 class Platform:
     """A running brain with its rehearsal models."""
 
     brain: Brain
     store: CountingStore
+    outage: Outage
     rehearsal: Rehearsal
     url: str
 
@@ -85,15 +121,12 @@ def start(tmp_path: Path) -> Start:
                 **{"ollama_host": servers.ollama_url, "sglang_endpoint": servers.openai_url}
                 | overrides,
             )
-            async with (
-                open_store(
-                    settings, tables=("jobs", "conversations"), clock=SystemClock()
-                ) as store,
-                serving(settings, CountingStore(store)) as (brain, url),
-            ):
-                counting = brain.store
-                assert isinstance(counting, CountingStore)
-                yield Platform(brain, counting, servers.rehearsal, url)
+            tables = ("jobs", "conversations")
+            async with open_store(settings, tables=tables, clock=SystemClock()) as store:
+                outage = Outage(store)
+                counting = CountingStore(outage)
+                async with serving(settings, counting) as (brain, url):
+                    yield Platform(brain, counting, outage, servers.rehearsal, url)
 
     return starting
 
