@@ -23,10 +23,8 @@ NOW = 0
 QUICK_SECONDS = 5.0
 """Listing models takes milliseconds, also while one is being loaded."""
 
-POLL_SECONDS = 0.25
-"""Ollama's own pause between two looks at freed memory (server/sched.go)."""
-
-UNLOAD_POLLS = 120
+POLL_SECONDS = 0.1
+UNLOAD_POLLS = 300
 UNKNOWN_MODEL_FACTOR = 1.2
 """Memory of a model that is not in the roster, over the size of its file."""
 
