@@ -1,6 +1,5 @@
 """`.env`: made on first start with strong secrets; later only what is missing is added."""
 
-import os
 import re
 import secrets
 from collections.abc import Callable
@@ -8,6 +7,8 @@ from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
+
+from admin.private_file import write_private
 
 SECRETS = ("JWT_SECRET_KEY", "SERVICE_TOKEN")
 SECRET_BYTES = 48
@@ -44,15 +45,3 @@ def ensure_env_file(root: Path) -> list[str]:
     if added:
         write_private(path, text)
     return added
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` as a whole by `text`, readable by its owner only from the first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

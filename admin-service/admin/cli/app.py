@@ -1,0 +1,187 @@
+"""The commands of `trollama` and their options."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+
+import anyio
+import typer
+from rich.console import Console
+
+from admin.cli.calls import call
+from admin.cli.chat import Wishes, ask_once, new_conversation
+from admin.cli.door import UNAUTHORIZED, Door
+from admin.cli.logins import Logins, login_file
+from admin.cli.sign_in import SignIn
+from admin.cli.status import show_status
+from admin.config import ROOT, Settings
+from shared.clock import SystemClock
+from shared.errors import BoundaryError
+from shared.http import Refused
+from shared.protocol import AskOptions
+from shared.settings import load_settings
+
+app = typer.Typer(
+    help="Talk to Trollama from the terminal.", no_args_is_help=True, add_completion=False
+)
+T = TypeVar("T")
+
+
+def main() -> None:
+    """The entry point: failures become their sentence on stderr and exit status 1."""
+    try:
+        app()
+    except BoundaryError as failure:
+        _complain(failure.message)
+        sys.exit(1)
+
+
+@app.command()
+def chat(
+    text: Annotated[
+        str | None, typer.Argument(help="The question; without, a conversation.")
+    ] = None,
+    *,
+    model: Annotated[str | None, typer.Option(help="Insist on a model.")] = None,
+    route: Annotated[str | None, typer.Option(help="Insist on a route.")] = None,
+    think: Annotated[
+        bool | None, typer.Option(help="Let the model think, and show it.", show_default=False)
+    ] = None,
+    conversation: Annotated[str | None, typer.Option(help="Go on in this conversation.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the end frame.")] = False,
+) -> None:
+    """Ask, and watch the answer grow. Ctrl-C cancels."""
+    wishes = Wishes(
+        options=AskOptions(model=model, route=route, think=think),
+        conversation_id=conversation or new_conversation(),
+        as_json=as_json,
+    )
+    if text is None and not sys.stdin.isatty():
+        text = sys.stdin.read()
+    if text is None:
+        _converse(wishes)
+        return
+    if not text.strip():
+        raise typer.BadParameter("the question is empty")
+    raise typer.Exit(_ask(text, wishes))
+
+
+@app.command()
+def login(
+    username: Annotated[str | None, typer.Argument(help="Asked for when left out.")] = None,
+) -> None:
+    """Sign in with your own account."""
+    name = username or typer.prompt("Username", err=True)
+    password = typer.prompt("Password", hide_input=True, err=True)
+    _run(lambda settings: _sign_in(settings).log_in(name, password))
+    typer.echo(f"Signed in as {name}.", err=True)
+
+
+@app.command()
+def logout() -> None:
+    """End the sign-in of this terminal."""
+    name = _run(lambda settings: _sign_in(settings).log_out())
+    typer.echo(f"Signed out {name}." if name else "Nobody was signed in.", err=True)
+
+
+@app.command()
+def status() -> None:
+    """What runs, and how it is."""
+    console = Console(highlight=False)
+
+    async def show(settings: Settings) -> bool:
+        return await show_status(settings, root=ROOT, console=console)
+
+    if not _run(show):
+        raise typer.Exit(1)
+
+
+@app.command()
+def cancel(request_id: Annotated[str, typer.Argument(help="As shown with the question.")]) -> None:
+    """Stop a question of yours."""
+    report = _run(lambda settings: _cancel(settings, request_id))
+    typer.echo(f"{request_id}: {report.get('status', 'cancelled')}")
+
+
+# ------------------------------------------------------------------ below the commands
+
+
+def _converse(wishes: Wishes) -> None:
+    typer.echo("A conversation; /new begins another one, /quit or Ctrl-D ends it.", err=True)
+    while True:
+        try:
+            text = input("> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            typer.echo(err=True)
+            return
+        if text in ("/quit", "/exit"):
+            return
+        if text == "/new":
+            wishes = Wishes(wishes.options, new_conversation(), wishes.as_json)
+        elif text:
+            try:
+                _ask(text, wishes)
+            except BoundaryError as failure:
+                _complain(failure.message)
+
+
+def _ask(text: str, wishes: Wishes) -> int:
+    async def ask(settings: Settings) -> int:
+        door = Door(settings.brain_address, _sign_in(settings))
+        return await ask_once(text, wishes, door=door, clock=SystemClock())
+
+    return _run(ask)
+
+
+async def _cancel(settings: Settings, request_id: str) -> dict[str, Any]:
+    sign_in = _sign_in(settings)
+    token = await sign_in.token()
+    path = f"/api/discord/cancel/{quote(request_id, safe='')}"
+    try:
+        report = await call("DELETE", settings.brain_address, path, token=token)
+    except Refused as refusal:
+        if refusal.status != UNAUTHORIZED:
+            raise
+        token = await sign_in.renew(token)
+        report = await call("DELETE", settings.brain_address, path, token=token)
+    return report if isinstance(report, dict) else {}
+
+
+def _sign_in(settings: Settings) -> SignIn:
+    return SignIn(
+        settings.auth_address,
+        logins=Logins(login_file(settings)),
+        clock=SystemClock(),
+        say=_complain,
+    )
+
+
+def _run(work: Callable[[Settings], Awaitable[T]]) -> T:
+    settings = load_settings(Settings, env_file=_env_file())
+
+    async def run() -> T:
+        return await work(settings)
+
+    try:
+        return anyio.run(run)
+    except BaseExceptionGroup as group:
+        raise _only(group) from group
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one failure inside nested groups; a task group wraps even a single one."""
+    failure: BaseException = group
+    while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+        failure = failure.exceptions[0]
+    return failure
+
+
+def _env_file() -> Path:
+    """The clone's `.env`, wherever the command is called from."""
+    return ROOT / ".env"
+
+
+def _complain(line: str) -> None:
+    typer.echo(line, err=True)

@@ -1,0 +1,56 @@
+"""Calls to the platform over HTTP, where "nobody is there" gets its own sentence."""
+
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import anyio
+
+from admin.cli.errors import NotRunning
+from shared.errors import Upstream
+from shared.http import Peer
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+CONNECT_SECONDS = 3.0
+CALL_SECONDS = 30.0
+"""A sign-in is slow on purpose, and many may wait for one."""
+
+
+def is_here(address: str) -> bool:
+    """Whether a URL names this machine."""
+    return urlsplit(address).hostname in LOOPBACK
+
+
+async def call(
+    method: Literal["GET", "POST", "DELETE"],
+    address: str,
+    path: str,
+    *,
+    token: str | None = None,
+    body: dict[str, str] | None = None,
+) -> Any:
+    """The JSON answer. Raises `NotRunning`, `shared.http.Refused`, `Upstream`."""
+    try:
+        async with Peer("Trollama", address, token=token, timeout_seconds=CALL_SECONDS) as peer:
+            match method:
+                case "GET":
+                    return await peer.get(path)
+                case "POST":
+                    return await peer.post(path, json=body)
+                case "DELETE":
+                    return await peer.delete(path)
+    except Upstream as failure:
+        if await _somebody_listens(address):
+            raise
+        raise NotRunning(address, here=is_here(address)) from failure
+
+
+async def _somebody_listens(address: str) -> bool:
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with anyio.fail_after(CONNECT_SECONDS):
+            stream = await anyio.connect_tcp(parts.hostname or "", port)
+    except (OSError, TimeoutError):
+        return False
+    await stream.aclose()
+    return True
