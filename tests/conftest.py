@@ -48,6 +48,10 @@ class Box:
         self.ports = {name: free_port() for name in ("brain", "auth", "ollama", "openai")}
 
     @property
+    def secrets(self) -> dict[str, str]:
+        return SECRETS
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports['brain']}"
 
@@ -119,8 +123,12 @@ class Box:
         )
         if bearer:
             request.add_header("Authorization", f"Bearer {bearer}")
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read() or b"null")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            raise
 
     def sign_up(self, name: str) -> str:
         """A new person's token."""

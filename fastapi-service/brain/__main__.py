@@ -6,6 +6,7 @@ import anyio
 import structlog
 import uvicorn
 
+from brain.catalogue.profile import ProfileError
 from brain.config import Settings
 from brain.jobs.errors import Superseded
 from brain.main import create_app
@@ -38,6 +39,14 @@ def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings, 3 replaced by another brain."""
     settings = load_settings(Settings)
     configure("fastapi-service", level=settings.log_level)
+    try:
+        _serve_until_superseded(settings)
+    except (ProfileError, ValueError) as wrong:
+        print(f"Cannot start: {wrong}", file=sys.stderr)  # noqa: T201 - the operator's sentence
+        sys.exit(2)
+
+
+def _serve_until_superseded(settings: Settings) -> None:
     try:
         anyio.run(serve, settings)
     except* Superseded:
