@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import AsyncExitStack
 
 import anyio
 import structlog
@@ -19,7 +20,12 @@ GRACEFUL_SECONDS = 5
 
 async def serve(settings: Settings) -> None:
     """Serve until a signal comes."""
-    async with running(settings) as auth:
+    async with AsyncExitStack() as stack:
+        try:
+            auth = await stack.enter_async_context(running(settings))
+        except ValueError as wrong:
+            log.error("auth.refused", message=str(wrong))
+            sys.exit(2)
         config = uvicorn.Config(
             create_app(auth),
             host=settings.bind_address,
@@ -43,11 +49,7 @@ def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen (uvicorn's own)."""
     settings = load_settings(Settings)
     configure("auth-service", level=settings.log_level)
-    try:
-        anyio.run(serve, settings)
-    except ValueError as wrong:
-        log.error("auth.refused", message=str(wrong))
-        sys.exit(2)
+    anyio.run(serve, settings)
 
 
 if __name__ == "__main__":

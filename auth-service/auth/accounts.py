@@ -18,7 +18,7 @@ from auth.errors import (
     WrongLogin,
 )
 from auth.passwords import Passwords, check_password
-from auth.repository import Repository, still
+from auth.repository import Password, Repository, still
 from auth.sessions import Session, Sessions
 from auth.throttle import Throttle
 from auth.users import Role, User, canonical, check_display_name, check_email, check_username
@@ -104,23 +104,14 @@ class Accounts:
         Raises `WrongLogin` alike and after the same work for an unknown name and a wrong password,
         `TooManyAttempts` per name and address, `AccountDisabled`, `TooBusy`.
         """
-        name = canonical(username)
-        kept = await self._repository.password(name)
-        self._throttle.attempt("login", name, address)
-        try:
-            right = await self._passwords.matches(password, kept.hash if kept else None)
-        except TooBusy:
-            self._throttle.forgive("login", name, address)
-            raise
-        user = await self._repository.user(kept.user_id) if kept and right else None
-        if kept is None or user is None:
-            log.info("login.refused", address=address)
+        kept = await self._prove(username, password, address=address)
+        user = await self._repository.user(kept.user_id)
+        if user is None:
             raise WrongLogin
-        self._throttle.forgive("login", name, address)
         if user.disabled:
             raise AccountDisabled
         try:
-            noted = still(name, kept, used_at=self._clock.now())
+            noted = still(username, kept, used_at=self._clock.now())
             session = await self._sessions.begin(user, noted)
         except ConditionFailed as changed:
             raise WrongLogin from changed
@@ -149,12 +140,7 @@ class Accounts:
         """Replace the password, end all sign-ins and begin a new one for the caller."""
         user = caller.user
         check_password(new, username=user.username, field="new")
-        kept = await self._repository.password(user.username)
-        name = canonical(user.username)
-        self._throttle.attempt("login", name, address)
-        if not await self._passwords.matches(old, kept.hash if kept else None):
-            raise WrongLogin
-        self._throttle.forgive("login", name, address)
+        await self._prove(user.username, old, address=address)
         await self.set_password(user, new)
         return await self._sessions.begin(user)
 
@@ -195,6 +181,26 @@ class Accounts:
     async def invite(self) -> Code:
         """A leave to register for one person, for a week."""
         return await self._codes.make("invite", {}, lives_seconds=INVITATION_SECONDS)
+
+    async def _prove(self, username: str, password: str, *, address: str) -> Password:
+        """
+        The kept password of this username, if it is the one given.
+
+        Raises `WrongLogin`, `TooManyAttempts`, `TooBusy`.
+        """
+        kept = await self._repository.password(username)
+        attempt = ("login", canonical(username), address)
+        self._throttle.attempt(*attempt)
+        try:
+            right = await self._passwords.matches(password, kept.hash if kept else None)
+        except TooBusy:
+            self._throttle.forgive(*attempt)  # it was never judged
+            raise
+        if kept is None or not right:
+            log.info("login.refused", address=address)
+            raise WrongLogin
+        self._throttle.forgive(*attempt)
+        return kept
 
     async def _admit(self, invite: str | None) -> Delete | None:
         """The write that spends the invitation, if one is needed."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from auth.errors import CodeInvalid, InvitationNeeded, LinkedElsewhere, UnknownUser, UsernameTaken
-from auth.users import AuthMethod, User, canonical
+from auth.users import USERNAME_CHARS, AuthMethod, User, canonical
 from shared.store import (
     Absent,
     Change,
@@ -55,6 +55,8 @@ class Repository:
 
     async def password(self, username: str) -> Password | None:
         """The kept password of the account with this username."""
+        if len(canonical(username)) > USERNAME_CHARS[1]:
+            return None  # longer than any account's, and perhaps than the store's keys may be
         item = await self._store.get(_password(username))
         return None if item is None else Password(item["user_id"], item["hash"])
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 import uvicorn
@@ -111,15 +110,22 @@ def serve(tmp_path: Path) -> Serve:
 
 @asynccontextmanager
 async def _listening(auth: Auth) -> AsyncIterator[str]:
+    """
+    A real server without its main loop: that wakes every 0.1 s, and so does
+    `anyio.wait_all_tasks_blocked`, which then may never find it asleep.
+    """
     with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
-        port = door.getsockname()[1]
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(auth), ws="none", lifespan="off", log_config=None)
-        )
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [door])
-            yield f"http://127.0.0.1:{port}"
-            server.should_exit = True
+        config = uvicorn.Config(create_app(auth), ws="none", lifespan="off", log_config=None)
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[door])
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}"
+        finally:
+            for listening in server.servers:
+                listening.close()
+                await listening.wait_closed()
 
 
 @pytest.fixture

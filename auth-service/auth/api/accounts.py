@@ -1,6 +1,8 @@
 """Accounts and sign-ins."""
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
 
 from auth.accounts import NewAccount
 from auth.api.deps import Address, Person, TheAuth, only_operators
@@ -19,6 +21,7 @@ from auth.api.shapes import (
 )
 
 router = APIRouter(tags=["accounts"])
+UserId = Annotated[str, Path(max_length=64)]
 
 
 @router.post("/register", status_code=201)
@@ -76,6 +79,6 @@ async def invite(auth: TheAuth) -> OneTimeCode:
 
 
 @router.patch("/users/{user_id}", status_code=204, dependencies=[Depends(only_operators)])
-async def change_user(user_id: str, body: ChangeUser, auth: TheAuth) -> None:
+async def change_user(user_id: UserId, body: ChangeUser, auth: TheAuth) -> None:
     """Shut a person out, or let them in again."""
     await auth.accounts.set_disabled(user_id, body.disabled)

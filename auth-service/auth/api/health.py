@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse
 
 from auth import VERSION
 from auth.api.deps import TheAuth
-from shared.clock import iso
 from shared.errors import StoreUnavailable
+from shared.health import Health, Level
 
 router = APIRouter(tags=["health"])
 
@@ -30,19 +30,14 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/health")
-async def health(auth: TheAuth) -> JSONResponse:
+async def report(auth: TheAuth) -> JSONResponse:
     """One report; 503 while nobody can sign in, because the database does not answer."""
     try:
         await auth.repository.user("health")
     except StoreUnavailable:
-        status = "unhealthy"
+        database: Level = "unhealthy"
     else:
-        status = "healthy"
-    report = {
-        "status": status,
-        "timestamp": iso(auth.clock.now()),
-        "service": "auth-service",
-        "version": VERSION,
-        "components": {"database": status},
-    }
-    return JSONResponse(report, 200 if status == "healthy" else 503)
+        database = "healthy"
+    health = Health("auth-service", VERSION, {"database": database})
+    status = 503 if health.status == "unhealthy" else 200
+    return JSONResponse(health.report(now=auth.clock.now()), status)

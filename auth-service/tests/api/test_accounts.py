@@ -59,6 +59,7 @@ async def test_of_many_who_want_one_name_at_once_one_gets_it(service: Service) -
         ({"username": "a b"}, "`username`"),
         ({"username": "x"}, "`username`"),
         ({"username": "x" * 300}, "`username`"),
+        ({"username": "ﷺ" * 200}, "`username`"),
         ({"username": None}, "`username`"),
         ({"username": {"$ne": ""}}, "`username`"),
         ({"username": "a\u0000b"}, "`username`"),
@@ -82,7 +83,15 @@ async def test_a_field_that_breaks_a_rule_is_named(
 
 @pytest.mark.parametrize(
     "name",
-    ["ada' OR '1'='1", '{"$ne": null}', "ada'; DROP TABLE users;--", "password:ada", "user:1", "%"],
+    [
+        "ada' OR '1'='1",
+        '{"$ne": null}',
+        "ada'; DROP TABLE users;--",
+        "password:ada",
+        "user:1",
+        "%",
+        "ﷺ" * 256,
+    ],
 )
 async def test_what_looks_like_a_query_is_only_a_wrong_name(service: Service, name: str) -> None:
     await service.register("ada")
@@ -242,6 +251,10 @@ async def test_only_an_operator_disables(service: Service) -> None:
     assert refused.status_code == 403
     unknown = await service.http.patch("/users/nobody", json=body, headers=service.as_service)
     assert unknown.status_code == 404
+    too_long = await service.http.patch(
+        f"/users/{'x' * 5000}", json=body, headers=service.as_service
+    )
+    assert too_long.status_code == 422
 
 
 async def test_nobody_registers_where_it_is_closed(serve: Any) -> None:
