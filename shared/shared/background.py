@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from shared.clock import Clock
+from shared.errors import BoundaryError
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +30,13 @@ async def keep_running(
             await step()
         except Exception as failure:
             pause = min(max(pause, every_seconds) * 2, max(backoff_max, every_seconds))
+            known = isinstance(failure, BoundaryError)  # then its sentence says it all
             log.warning(
-                "background.failed", task=name, retry_in=pause, error=str(failure), exc_info=failure
+                "background.failed",
+                task=name,
+                retry_in=pause,
+                error=str(failure),
+                exc_info=None if known else failure,
             )
         else:
             pause = every_seconds

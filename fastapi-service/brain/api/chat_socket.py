@@ -13,8 +13,9 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from brain.api.deps import PROTOCOL, caller_of, get_brain
 from brain.chat.admission import Caller
-from brain.chat.desk import Desk, failed
+from brain.chat.desk import failed
 from brain.chat.outbox import Outbox
+from brain.wiring import Brain
 from shared.errors import AuthRequired, BoundaryError, Forbidden
 from shared.protocol import (
     PROTOCOL_VERSION,
@@ -38,6 +39,8 @@ from shared.protocol import (
 router = APIRouter()
 log = structlog.get_logger(__name__)
 REPLACED = 4001
+SIGN_IN_ENDED = 1008
+SIGN_IN_CHECK_SECONDS = 2.0
 
 
 class NotGreeted(Malformed):
@@ -73,7 +76,7 @@ async def _serve(socket: WebSocket, *, kind: str, surface: Surface) -> None:
         return
     offered = socket.headers.get("sec-websocket-protocol", "")
     await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered.split(",")[0] else None)
-    relay = _Relay(socket, brain.desk, caller, surface)
+    relay = _Relay(socket, brain, caller, surface)
     try:
         await relay.run()
     except (WebSocketDisconnect, anyio.BrokenResourceError, RuntimeError) as lost:
@@ -91,9 +94,10 @@ def _check_origin(socket: WebSocket, allowed: tuple[str, ...]) -> None:
 class _Relay:
     """One accepted connection."""
 
-    def __init__(self, socket: WebSocket, desk: Desk, caller: Caller, surface: Surface) -> None:
+    def __init__(self, socket: WebSocket, brain: Brain, caller: Caller, surface: Surface) -> None:
         self._socket = socket
-        self._desk = desk
+        self._brain = brain
+        self._desk = brain.desk
         self._caller = caller
         self._surface = surface
         self._client_id = ""
@@ -109,6 +113,7 @@ class _Relay:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._write, outbox)
                 tasks.start_soon(self._leave_when, replaced, tasks.cancel_scope)
+                tasks.start_soon(self._watch_sign_in, tasks.cancel_scope)
                 await self._read()
                 tasks.cancel_scope.cancel()
         finally:
@@ -201,6 +206,16 @@ class _Relay:
         await replaced.wait()
         await self._socket.close(REPLACED, "another connection of this client took over")
         scope.cancel()
+
+    async def _watch_sign_in(self, scope: anyio.CancelScope) -> None:
+        """A sign-in that was ended or has expired ends here too, within a few seconds."""
+        while True:
+            await self._brain.clock.sleep(SIGN_IN_CHECK_SECONDS)
+            try:
+                caller_of(self._socket, self._brain)
+            except AuthRequired as ended:
+                await self._socket.close(SIGN_IN_ENDED, ended.message)
+                scope.cancel()
 
     async def _send(self, frame: Welcome | Pong) -> None:
         await self._socket.send_text(encode(frame))

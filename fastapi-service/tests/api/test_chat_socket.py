@@ -348,9 +348,9 @@ async def test_a_message_costs_three_store_operations(platform: Any) -> None:
     async with platform.person() as client:
         await client.hello()
         await client.end_of(await client.ask(QUESTION))
-        before = platform.store.total
+        before = platform.store.count.total()
         await client.end_of(await client.ask(QUESTION))
-        assert platform.store.total - before == 3
+        assert platform.store.count.total() - before == 3
 
 
 async def test_a_full_queue_says_so(start: Any) -> None:
