@@ -39,7 +39,7 @@ find_uv() {
         return
     fi
     say "uv is missing and could not be installed (see .tools/uv.log)."
-    say "Install it with your package manager, or with 'python3 -m pip install --user uv', and run this again."
+    say "Install it with your package manager or with 'pipx install uv', and run this again."
     exit 1
 }
 

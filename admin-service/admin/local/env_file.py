@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 
 from admin.private_file import write_private
 
-SECRETS = ("JWT_SECRET_KEY", "SERVICE_TOKEN")
+MADE = ("JWT_SECRET_KEY", "SERVICE_TOKEN")
 SECRET_BYTES = 48
 
 
@@ -21,7 +21,7 @@ def with_secrets(text: str, new_secret: Callable[[], str]) -> tuple[str, list[st
     What has a value, good or bad, stays as it is: a service refuses a bad one and names it.
     """
     values = dotenv_values(stream=StringIO(text), interpolate=False)
-    added = [name for name in SECRETS if not values.get(name)]
+    added = [name for name in MADE if not values.get(name)]
     for name in added:
         empty = re.compile(rf"^[ \t]*(?:export[ \t]+)?{name}[ \t]*(?:=.*)?$", re.MULTILINE)
         line = f"{name}={new_secret()}"

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 
 import psutil
 
 SAME_START_SECONDS = 2.0
 """psutil derives a start time from the clock, which may be set; a pid returns much later."""
+
+LOOK_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,20 @@ def end(processes: list[Process], *, patience_seconds: float) -> list[Process]:
 
     Returns those that had to be killed. Blocks; meant for a worker thread or a script.
     """
-    ours = [psutil.Process(process.pid) for process in processes if is_alive(process)]
-    for one in ours:
-        signal_process(Process(one.pid, one.create_time()), signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(ours, timeout=patience_seconds)
-    killed = []
-    for one in stubborn:
-        killed.append(Process(one.pid, one.create_time()))
-        signal_process(killed[-1], signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=patience_seconds)
-    return killed
+    for process in processes:
+        signal_process(process, signal.SIGTERM)
+    stubborn = _still_alive(processes, patience_seconds)
+    for process in stubborn:
+        signal_process(process, signal.SIGKILL)
+    _still_alive(stubborn, patience_seconds)
+    return stubborn
+
+
+def _still_alive(processes: list[Process], seconds: float) -> list[Process]:
+    # Not psutil.wait_procs: it waits for a zombie until its parent reaps it, which may be never.
+    deadline = time.monotonic() + seconds
+    while left := [process for process in processes if is_alive(process)]:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(LOOK_EVERY_SECONDS)
+    return left

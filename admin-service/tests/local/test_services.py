@@ -1,0 +1,47 @@
+from pathlib import Path
+from typing import Any
+
+from admin.config import Settings
+from admin.local.services import reachable, services
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(_env_file=None, **changes)
+
+
+def test_the_brain_starts_after_auth_and_the_rehearsal() -> None:
+    found = {one.name: one for one in services(settings(), rehearsal=True)}
+    assert found["brain"].after == ("auth", "rehearsal")
+    assert found["auth"].after == ()
+
+
+def test_without_rehearsal_nothing_points_to_it() -> None:
+    found = {one.name: one for one in services(settings(), rehearsal=False)}
+    assert "rehearsal" not in found
+    assert found["brain"].after == ("auth",)
+    assert "OLLAMA_HOST" not in found["brain"].environment
+
+
+def test_with_rehearsal_the_brain_is_told_its_addresses() -> None:
+    ports = settings(rehearsal_ollama_port=7001, rehearsal_openai_port=7002)
+    found = {one.name: one for one in services(ports, rehearsal=True)}
+    assert found["brain"].environment["OLLAMA_HOST"] == "http://127.0.0.1:7001"
+    assert found["brain"].environment["SGLANG_ENDPOINT"] == "http://127.0.0.1:7002"
+    assert found["rehearsal"].ports == (7001, 7002)
+
+
+def test_the_brain_follows_the_port_of_auth() -> None:
+    found = {one.name: one for one in services(settings(auth_port=7003), rehearsal=False)}
+    assert found["brain"].environment["AUTH_URL"] == "http://127.0.0.1:7003"
+
+
+def test_an_open_address_is_reached_over_loopback() -> None:
+    assert reachable("0.0.0.0") == "127.0.0.1"
+    assert reachable("192.0.2.1") == "192.0.2.1"
+    assert reachable("::1") == "[::1]"
+
+
+def test_the_printed_address_can_be_opened() -> None:
+    found = {one.name: one for one in services(settings(bind_address="0.0.0.0"), rehearsal=False)}
+    assert found["brain"].urls == ("http://127.0.0.1:8001",)
+    assert Path(found["brain"].health_url).name == "live"

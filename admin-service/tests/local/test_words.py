@@ -1,0 +1,62 @@
+import pytest
+
+from admin.local.processes import Process
+from admin.local.state import PlatformState, ServiceState
+from admin.local.words import (
+    NEXT_COMMAND,
+    show_failures,
+    show_next_steps,
+    show_progress,
+)
+
+SUPERVISOR = Process(pid=1, started=0.0)
+
+
+def platform(*services: ServiceState, rehearsal: bool = False) -> PlatformState:
+    return PlatformState(
+        supervisor=SUPERVISOR,
+        rehearsal=rehearsal,
+        model_servers=("http://127.0.0.1:11434",),
+        services=services,
+    )
+
+
+def test_progress_is_told_once_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    shown: dict[str, str] = {}
+    starting = platform(ServiceState(name="auth", state="starting"))
+    show_progress(starting, shown)
+    show_progress(starting, shown)
+    show_progress(platform(ServiceState(name="auth", state="live", urls=("http://a",))), shown)
+    assert capsys.readouterr().out == "  auth      starting …\n  auth      live at http://a\n"
+
+
+def test_rehearsal_models_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    one = ServiceState(name="rehearsal", state="live", urls=("http://r",))
+    show_next_steps(platform(one, rehearsal=True))
+    said = capsys.readouterr().out
+    assert "rehearsal models at http://r" in said
+    assert "ollama pull" in said
+    assert NEXT_COMMAND in said
+    assert "./stop.sh" in said
+
+
+def test_real_models_are_named_by_address(capsys: pytest.CaptureFixture[str]) -> None:
+    show_next_steps(platform())
+    said = capsys.readouterr().out
+    assert "http://127.0.0.1:11434" in said
+    assert "rehearsal" not in said
+
+
+def test_a_failure_comes_with_its_reason_and_last_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_failures(
+        platform(
+            ServiceState(name="auth", state="live"),
+            ServiceState(name="brain", state="failed", reason="why", tail=("last words",)),
+        )
+    )
+    said = capsys.readouterr().out
+    assert "brain is not live: why." in said
+    assert "last words" in said
+    assert "auth" not in said
