@@ -47,9 +47,19 @@ async def test_what_is_put_comes_back_as_it_was(store: Store, key: MakeKey) -> N
 
 
 async def test_names_the_database_uses_itself_can_be_used(store: Store, key: MakeKey) -> None:
-    item = {"pk": 1, "sk": "x", "expires_at": 3, "~": 4, "~pk": 5, "": 6, "size": 7, "#n0": 8}
+    item: dict[str, str | int] = {
+        "pk": 1,
+        "sk": "x",
+        "expires_at": 3,
+        "~": 4,
+        "~pk": 5,
+        "": 6,
+        "size": 7,
+        "#n0": 8,
+    }
     await store.write(Put(key(), item))
-    await store.write(Change(key(), set={"pk": 2}, add={"expires_at": 1}, when=Matches(item)))
+    same = Matches({**item})
+    await store.write(Change(key(), set={"pk": 2}, add={"expires_at": 1}, when=same))
     assert await store.get(key()) == item | {"pk": 2, "expires_at": 4}
 
 

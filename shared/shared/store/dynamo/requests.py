@@ -113,13 +113,12 @@ def _matches(text: _Expression, when: Matches, now: float) -> str:
 
 
 def _update(text: _Expression, change: Change) -> str:
-    canonical(change.key, {**change.set, **change.add})  # for what it refuses
-    kept = canonical(change.key, dict(change.set))
-    sets = [f"{text.name(name)} = {text.value(value)}" for name, value in kept.items()]
+    content = canonical(change.key, {**change.set, **change.add})
+    sets = [f"{text.name(name)} = {text.value(content[name])}" for name in change.set]
     if change.expires_at is not None:
         text.names["#expiry"] = EXPIRES_AT
         sets.append(f"#expiry = {text.value(whole_seconds(change.expires_at))}")
-    adds = [f"{text.name(name)} {text.value(amount)}" for name, amount in change.add.items()]
+    adds = [f"{text.name(name)} {text.value(content[name])}" for name in change.add]
     clauses = ["SET " + ", ".join(sets)] if sets else []
     clauses += ["ADD " + ", ".join(adds)] if adds else []
     if not clauses:
