@@ -1,5 +1,6 @@
 """`python -m brain`: settings, the brain, and the server in front of it."""
 
+import signal
 import sys
 
 import anyio
@@ -28,11 +29,17 @@ async def serve(settings: Settings) -> None:
             port=settings.brain_port,
             ws="websockets-sansio",
             ws_max_size=MAX_FRAME_BYTES,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
-        await uvicorn.Server(config).serve()
+        # Uvicorn raises the signal again when it has stopped; without a receiver that would end the
+        # process before the store and the connections to the model servers are closed.
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):
+            await uvicorn.Server(config).serve()
 
 
 def main() -> None:

@@ -8,12 +8,19 @@ import structlog
 from shared.http import Peer
 
 from shared.clock import Clock
-from shared.errors import BoundaryError
+from shared.errors import BoundaryError, Forbidden
 
 log = structlog.get_logger(__name__)
 CACHE_SECONDS = 60.0
 CACHE_SIZE = 10_000
 PREFIX = "discord:"
+
+
+class AccountDisabled(Forbidden):
+    """An operator has disabled the account of the person who asks."""
+
+    def __init__(self) -> None:
+        super().__init__("Your account is disabled; please talk to the operator.")
 
 
 class Identities:
@@ -25,7 +32,11 @@ class Identities:
         self._known: dict[str, tuple[float, str]] = {}
 
     async def resolve(self, user_id: str) -> str:
-        """The account linked to a Discord person, or `user_id` itself when there is none."""
+        """
+        The account linked to a Discord person, or `user_id` itself when there is none.
+
+        Raises `AccountDisabled`.
+        """
         if not user_id.startswith(PREFIX):
             return user_id
         now = self._clock.monotonic()
@@ -34,7 +45,11 @@ class Identities:
             return known
         try:
             answer = await self._auth.get(f"/identities/discord/{user_id.removeprefix(PREFIX)}")
+            if answer["disabled"]:
+                raise AccountDisabled
             resolved = str(answer["user_id"])
+        except AccountDisabled:
+            raise
         except BoundaryError as failure:
             if failure.status != 404:
                 # Better an answer without the linked account than none while auth restarts.

@@ -63,7 +63,8 @@ class Router:
         if not self._vram.lacks(wanted):
             return wanted
         others = (self._vram.spec(name) for name in self._vram.available())
-        best = max((spec for spec in others if spec.kind == "chat"), key=_quality, default=None)
+        usable = (spec for spec in others if spec.kind == "chat" and self._vram.could_fit(spec))
+        best = max(usable, key=_quality, default=None)
         return wanted if best is None else best.name
 
 

@@ -176,6 +176,10 @@ class Orchestrator:
         place = self._core.books.place_for(model)
         return isinstance(place, Failure) and place.cause == "missing"
 
+    def could_fit(self, spec: ModelSpec) -> bool:
+        """Whether the model may ever be used here, going by its listed size."""
+        return spec.backend != "ollama" or spec.size_gb <= self._core.books.hard_gb
+
     def spec(self, model: str) -> ModelSpec:
         """
         What is known about `model`, in the roster or on a server.

@@ -167,3 +167,18 @@ async def test_nobody_is_greeted_while_the_store_is_away_but_may_try_again(
         assert (await client.receive())["code"] == "store.unavailable"
         platform.outage.end()
         assert (await client.hello("c"))["type"] == "welcome"
+
+
+async def test_a_route_whose_model_is_missing_is_answered_by_the_best_that_is_there(
+    platform: Any,
+) -> None:
+    async with platform.http("") as http:
+        url = platform.brain.settings.ollama_host
+        answer = await http.request("DELETE", f"{url}/api/delete", json={"model": "rnj-1:8b"})
+        assert answer.status_code == 200
+    await platform.brain.vram.refresh()
+    async with platform.person() as client:
+        await client.hello()
+        done = await client.end_of(await client.ask("Solve x^2 + 5x + 6 = 0"))
+    assert (done["type"], done["route"], done["model"]) == ("done", "math", "gpt-oss:20b")
+    assert "rnj-1:8b is not installed" in done["why"]
