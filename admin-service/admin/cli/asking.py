@@ -72,6 +72,8 @@ class Asking:
         self._answer = _Answer()
         self._socket: ClientConnection | None = None
         self._cancelled = False
+        self._lost_at: float | None = None
+        self._pause = FIRST_PAUSE_SECONDS
         self.request_id: str | None = None
         """Known from the moment the ask is safe in the brain's queue."""
 
@@ -82,23 +84,20 @@ class Asking:
         Raises `NotRunning` when there never was a connection, `AwayTooLong`, and what signing in
         raises.
         """
-        lost_at: float | None = None
-        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 async with self._door.open() as socket:
-                    lost_at, pause = None, FIRST_PAUSE_SECONDS
                     return await self._talk(socket)
             except (NotRunning, ConnectionClosed) as lost:
                 if self._session_id is None and isinstance(lost, NotRunning):
                     raise
                 now = self._clock.monotonic()
-                lost_at = now if lost_at is None else lost_at
-                if now - lost_at > PATIENCE_SECONDS:
+                self._lost_at = now if self._lost_at is None else self._lost_at
+                if now - self._lost_at > PATIENCE_SECONDS:
                     raise AwayTooLong(PATIENCE_SECONDS) from lost
             self._screen.stage("connection lost, waiting for the brain")
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            await self._clock.sleep(self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def cancel(self) -> None:
         """Ask the brain to stop; `run` ends with what it answers."""
@@ -147,6 +146,7 @@ class Asking:
 
     async def _welcomed(self, welcome: Welcome, socket: ClientConnection) -> None:
         self._session_id = welcome.session_id
+        self._lost_at, self._pause = None, FIRST_PAUSE_SECONDS
         if not welcome.resumed:
             # The text so far comes again as one piece.
             self._seen = self._acknowledged = 0

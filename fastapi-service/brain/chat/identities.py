@@ -5,10 +5,10 @@ A person from Discord is `discord:<snowflake>` until they link an account; the a
 """
 
 import structlog
-from shared.http import Peer
 
 from shared.clock import Clock
 from shared.errors import BoundaryError, Forbidden
+from shared.http import Peer
 
 log = structlog.get_logger(__name__)
 CACHE_SECONDS = 60.0

@@ -22,20 +22,12 @@ DYNAMODB = os.environ.get("DYNAMODB_LOCAL_URL")
 MakeKey = Callable[..., Key]
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "dynamodb",
-            marks=pytest.mark.skipif(
-                DYNAMODB is None, reason="DYNAMODB_LOCAL_URL does not name a DynamoDB to test on"
-            ),
-        ),
-    ]
-)
+@pytest.fixture(params=["sqlite", "dynamodb"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> StoreSettings:
     if request.param == "sqlite":
         return StoreSettings(store_url=f"sqlite:///{tmp_path}/data/store.db", _env_file=None)
+    if DYNAMODB is None:
+        pytest.skip("DYNAMODB_LOCAL_URL does not name a DynamoDB to test on")
     return StoreSettings(store_url="dynamodb:", dynamodb_endpoint=DYNAMODB, _env_file=None)
 
 
