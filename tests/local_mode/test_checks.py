@@ -35,7 +35,7 @@ lock = script("check_lock")
         ("brain/x.py", "class BaseModelServer: ...\n"),
         ("brain/x.py", "class _AbstractThing: ...\n"),
         ("README.md", "see /" + "root/notes\n"),
-        ("README.md", "see ../" + "shared/design\n"),
+        ("README.md", "see ../" + "shar" + "ed/design\n"),
         (".ci/other", "see ../" + "shared\n"),
     ],
 )

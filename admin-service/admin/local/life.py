@@ -14,8 +14,8 @@ from anyio.abc import Process as Child
 from admin.local.health import until_it_answers
 from admin.local.logbook import LineSplitter, Logbook
 from admin.local.processes import signal_group
+from admin.local.programs import Program
 from admin.local.restarts import Pace
-from admin.local.services import Service
 from shared.clock import Clock
 
 DRAIN_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Ended:
 class Life:
     """A service is run once by `run`; `born` and `live` are told the pid when it is so."""
 
-    service: Service
+    service: Program
     root: Path
     logbook: Logbook
     clock: Clock

@@ -24,8 +24,8 @@ from admin.local import ports, restarts
 from admin.local.life import Ended, Life
 from admin.local.logbook import Logbook
 from admin.local.processes import describe_process
+from admin.local.programs import Program
 from admin.local.restarts import Again, GiveUp, Pace
-from admin.local.services import Service
 from admin.local.state import PlatformState, ServiceState, forget_state, write_state
 from shared.clock import Clock
 
@@ -42,7 +42,7 @@ class Supervisor:
 
     def __init__(
         self,
-        services: Sequence[Service],
+        services: Sequence[Program],
         *,
         root: Path,
         rehearsal: bool,
@@ -83,7 +83,7 @@ class Supervisor:
         finally:
             forget_state(self._root)
 
-    async def _look_after(self, service: Service) -> None:
+    async def _look_after(self, service: Program) -> None:
         for name in service.after:
             await self._live[name].wait()
         deaths = 0
@@ -108,7 +108,7 @@ class Supervisor:
                     self._set(service, state="resting", process=None, reason=reason)
                     await self._rest(pause_seconds)
 
-    async def _live_once(self, service: Service) -> Ended | GiveUp:
+    async def _live_once(self, service: Program) -> Ended | GiveUp:
         self._logbook.new_life(service.name)
         self._set(service, state="starting", reason=None)
         if taken := await self._port_taken(service):
@@ -128,7 +128,7 @@ class Supervisor:
             live=live,
         ).run()
 
-    async def _port_taken(self, service: Service) -> str | None:
+    async def _port_taken(self, service: Program) -> str | None:
         deadline = self._clock.monotonic() + PORT_PATIENCE_SECONDS
         while True:
             taken = await anyio.to_thread.run_sync(ports.taken, service.host, service.ports)
@@ -158,7 +158,7 @@ class Supervisor:
                 self._set(service, state="starting", reason=None)
         self._changed.set()
 
-    def _set(self, service: Service, **changes: object) -> None:
+    def _set(self, service: Program, **changes: object) -> None:
         if changes.get("state") in ("resting", "failed"):
             changes["tail"] = self._logbook.tail(service.name)
         elif changes.get("state") == "starting":

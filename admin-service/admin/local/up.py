@@ -14,8 +14,8 @@ from admin.local.env_file import ensure_env_file
 from admin.local.health import answers
 from admin.local.logbook import Logbook, log_file
 from admin.local.processes import Process, describe_process, end, signal_process
+from admin.local.programs import programs
 from admin.local.restarts import Pace
-from admin.local.services import services
 from admin.local.state import PlatformState, leftovers, read_state, running
 from admin.local.supervisor import Supervisor
 from admin.local.watch import NOT_LIVE, until_live
@@ -45,7 +45,7 @@ async def supervise(root: Path, settings: Settings, *, rehearsal: bool, echo: bo
     """Run everything here, until a signal comes."""
     with Logbook(log_file(root), echo=echo) as logbook:
         await Supervisor(
-            services(settings, rehearsal=rehearsal),
+            programs(settings, rehearsal=rehearsal),
             root=root,
             rehearsal=rehearsal,
             model_servers=settings.model_servers,

@@ -15,8 +15,8 @@ import pytest
 from admin.local.health import answers
 from admin.local.logbook import Logbook, log_file
 from admin.local.processes import describe_process, is_alive
+from admin.local.programs import Program
 from admin.local.restarts import Pace
-from admin.local.services import Service
 from admin.local.state import PlatformState, ServiceState, read_state
 from admin.local.supervisor import Supervisor
 from shared.clock import SystemClock
@@ -52,11 +52,11 @@ import sys, anyio
 from pathlib import Path
 from admin.local.logbook import Logbook, log_file
 from admin.local.restarts import Pace
-from admin.local.services import Service
+from admin.local.programs import Program
 from admin.local.supervisor import Supervisor
 from shared.clock import SystemClock
 root, port = Path.cwd(), sys.argv[1]
-one = Service(name="one", module="fakeservice", arguments=(port, "ok"), ports=(int(port),),
+one = Program(name="one", module="fakeservice", arguments=(port, "ok"), ports=(int(port),),
               health_url=f"http://127.0.0.1:{port}/health/live")
 with Logbook(log_file(root), echo=False) as book:
     anyio.run(Supervisor([one], root=root, rehearsal=False, model_servers=(), clock=SystemClock(),
@@ -75,9 +75,9 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def service(name: str, mode: str = "ok", *, after: tuple[str, ...] = ()) -> Service:
+def service(name: str, mode: str = "ok", *, after: tuple[str, ...] = ()) -> Program:
     port = free_port()
-    return Service(
+    return Program(
         name=name,
         module="fakeservice",
         arguments=(str(port), mode),
@@ -89,7 +89,7 @@ def service(name: str, mode: str = "ok", *, after: tuple[str, ...] = ()) -> Serv
 
 @asynccontextmanager
 async def supervised(
-    root: Path, *services: Service, pace: Pace = PACE
+    root: Path, *services: Program, pace: Pace = PACE
 ) -> AsyncIterator[Callable[[str], ServiceState]]:
     def state_of(name: str) -> ServiceState:
         state = read_state(root)

@@ -11,7 +11,7 @@ EVERYWHERE = {"0.0.0.0", "::", ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Program:
     """
     One program: `python -m module arguments`.
 
@@ -41,12 +41,12 @@ def reachable(bind_address: str) -> str:
     return f"[{bind_address}]" if ":" in bind_address else bind_address
 
 
-def services(settings: Settings, *, rehearsal: bool) -> Sequence[Service]:
+def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
     """Every service this installation has, each after those it needs."""
     host = settings.bind_address
     own = f"http://{reachable(host)}"
     every = [
-        Service(
+        Program(
             name="auth",
             module="auth",
             host=host,
@@ -54,7 +54,7 @@ def services(settings: Settings, *, rehearsal: bool) -> Sequence[Service]:
             health_url=f"{own}:{settings.auth_port}/health/live",
         ),
         *([_rehearsal(settings)] if rehearsal else []),
-        Service(
+        Program(
             name="brain",
             module="brain",
             host=host,
@@ -69,9 +69,9 @@ def services(settings: Settings, *, rehearsal: bool) -> Sequence[Service]:
     return [_without_absent(service, {one.name for one in there}) for service in there]
 
 
-def _rehearsal(settings: Settings) -> Service:
+def _rehearsal(settings: Settings) -> Program:
     ollama, openai = settings.rehearsal_ollama_port, settings.rehearsal_openai_port
-    return Service(
+    return Program(
         name="rehearsal",
         module="rehearsal",
         arguments=(
@@ -91,5 +91,5 @@ def _scripted_models(settings: Settings) -> dict[str, str]:
     }
 
 
-def _without_absent(service: Service, present: set[str]) -> Service:
+def _without_absent(service: Program, present: set[str]) -> Program:
     return replace(service, after=tuple(name for name in service.after if name in present))

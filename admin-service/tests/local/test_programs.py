@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 from admin.config import Settings
-from admin.local.services import reachable, services
+from admin.local.programs import programs, reachable
 
 
 def settings(**changes: Any) -> Settings:
@@ -10,13 +10,13 @@ def settings(**changes: Any) -> Settings:
 
 
 def test_the_brain_starts_after_auth_and_the_rehearsal() -> None:
-    found = {one.name: one for one in services(settings(), rehearsal=True)}
+    found = {one.name: one for one in programs(settings(), rehearsal=True)}
     assert found["brain"].after == ("auth", "rehearsal")
     assert found["auth"].after == ()
 
 
 def test_without_rehearsal_nothing_points_to_it() -> None:
-    found = {one.name: one for one in services(settings(), rehearsal=False)}
+    found = {one.name: one for one in programs(settings(), rehearsal=False)}
     assert "rehearsal" not in found
     assert found["brain"].after == ("auth",)
     assert "OLLAMA_HOST" not in found["brain"].environment
@@ -24,14 +24,14 @@ def test_without_rehearsal_nothing_points_to_it() -> None:
 
 def test_with_rehearsal_the_brain_is_told_its_addresses() -> None:
     ports = settings(rehearsal_ollama_port=7001, rehearsal_openai_port=7002)
-    found = {one.name: one for one in services(ports, rehearsal=True)}
+    found = {one.name: one for one in programs(ports, rehearsal=True)}
     assert found["brain"].environment["OLLAMA_HOST"] == "http://127.0.0.1:7001"
     assert found["brain"].environment["SGLANG_ENDPOINT"] == "http://127.0.0.1:7002"
     assert found["rehearsal"].ports == (7001, 7002)
 
 
 def test_the_brain_follows_the_port_of_auth() -> None:
-    found = {one.name: one for one in services(settings(auth_port=7003), rehearsal=False)}
+    found = {one.name: one for one in programs(settings(auth_port=7003), rehearsal=False)}
     assert found["brain"].environment["AUTH_URL"] == "http://127.0.0.1:7003"
 
 
@@ -42,6 +42,6 @@ def test_an_open_address_is_reached_over_loopback() -> None:
 
 
 def test_the_printed_address_can_be_opened() -> None:
-    found = {one.name: one for one in services(settings(bind_address="0.0.0.0"), rehearsal=False)}
+    found = {one.name: one for one in programs(settings(bind_address="0.0.0.0"), rehearsal=False)}
     assert found["brain"].urls == ("http://127.0.0.1:8001",)
     assert Path(found["brain"].health_url).name == "live"
