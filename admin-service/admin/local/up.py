@@ -16,6 +16,7 @@ from admin.local.logbook import Logbook, log_file
 from admin.local.processes import Process, describe_process, end, signal_process
 from admin.local.programs import programs
 from admin.local.restarts import Pace
+from admin.local.start_lock import StartLock
 from admin.local.state import PlatformState, leftovers, read_state, running
 from admin.local.supervisor import Supervisor
 from admin.local.watch import NOT_LIVE, until_live
@@ -28,6 +29,11 @@ EXIT_INTERRUPTED = 130
 
 async def up(root: Path, *, rehearsal: bool, foreground: bool) -> int:
     """Start what is down of the platform in `root`; the exit status for the shell."""
+    async with StartLock(root, clock=SystemClock()) as lock:
+        return await _start(root, lock, rehearsal=rehearsal, foreground=foreground)
+
+
+async def _start(root: Path, lock: StartLock, *, rehearsal: bool, foreground: bool) -> int:
     for name in await anyio.to_thread.run_sync(ensure_env_file, root):
         words.say(f"Wrote a strong random {name} into .env.")
     settings = load_settings(Settings)
@@ -37,7 +43,7 @@ async def up(root: Path, *, rehearsal: bool, foreground: bool) -> int:
     rehearsed = rehearsal or not (settings.names_model_server or await answers(OLLAMA_VERSION))
     words.say("Starting …")
     if foreground:
-        return await _attached(root, settings, rehearsal=rehearsed)
+        return await _attached(root, settings, lock, rehearsal=rehearsed)
     return await _detached(root, rehearsal=rehearsed)
 
 
@@ -121,7 +127,7 @@ async def _wait_or_end(root: Path, supervisor: Process) -> int:
     return status
 
 
-async def _attached(root: Path, settings: Settings, *, rehearsal: bool) -> int:
+async def _attached(root: Path, settings: Settings, lock: StartLock, *, rehearsal: bool) -> int:
     """Run everything in this process, with the logs on the terminal."""
     own = describe_process(os.getpid())
     assert own is not None
@@ -131,6 +137,7 @@ async def _attached(root: Path, settings: Settings, *, rehearsal: bool) -> int:
         async def announce() -> None:
             nonlocal status
             status = await until_live(root, own)
+            lock.release()
             if status != 0:
                 signal_process(own, signal.SIGTERM)
 
