@@ -7,6 +7,7 @@ from typing import Literal
 from brain.context.errors import ConversationForbidden
 
 DISCORD_PREFIX = "discord:"
+MAX_TITLE_CHARS = 80
 
 
 def key_of(conversation_id: str, *, user_id: str) -> str:
@@ -19,6 +20,12 @@ def key_of(conversation_id: str, *, user_id: str) -> str:
     if conversation_id.startswith(DISCORD_PREFIX):
         return conversation_id
     return f"user:{user_id}:{conversation_id}"
+
+
+def title_of(question: str) -> str:
+    """The first words of a question on one line, as the name of its conversation."""
+    line = " ".join(question.split())
+    return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1].rstrip() + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class Conversation:
     key: str
     owner: str | None = None
     participants: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
     epoch: int = 0
     entries: tuple[Entry, ...] = ()
 

@@ -2,13 +2,14 @@
 The rows of the `conversations` table.
 
 pk             sk                          what
-<key>          ~header                     owner, participants, epoch
+<key>          ~header                     owner, participants, epoch, title
 <key>          m#<epoch>#<order>#<0|1>     a question (0) or its answer (1)
+of#<user id>   <key>                       which conversations a person takes part in
 
 The header sorts behind all entries, so one query from the end brings it and the newest entries.
 """
 
-from brain.context.conversation import Conversation, Entry
+from brain.context.conversation import Conversation, Entry, title_of
 from shared.clock import Clock
 from shared.store import (
     Absent,
@@ -50,6 +51,7 @@ class ConversationRepository:
             key=key,
             owner=header["owner"],
             participants=header["participants"],
+            title=header.get("title", ""),
             epoch=epoch,
             entries=tuple(reversed(said)),
         )
@@ -72,8 +74,13 @@ class ConversationRepository:
         """
         now = self._clock.now()
         prefix = f"m#{conversation.epoch:08d}#{order:020d}#"
+        title = conversation.title or title_of(question)
         return [
-            self._header(conversation, user_id, user_name),
+            self._header(conversation, user_id, user_name, title=title),
+            Change(
+                Key(TABLE, f"of#{user_id}", conversation.key),
+                set={"title": title, "updated_at": now},
+            ),
             Put(
                 Key(TABLE, conversation.key, prefix + "0"),
                 {
@@ -105,7 +112,7 @@ class ConversationRepository:
         epoch = conversation.epoch + 1
         key = Key(TABLE, conversation.key, HEADER)
         write: Write = Change(
-            key, set={"epoch": epoch}, when=Matches({"epoch": conversation.epoch})
+            key, set={"epoch": epoch, "title": ""}, when=Matches({"epoch": conversation.epoch})
         )
         if conversation.is_new:
             write = self._new_header(key, user_id, user_name, epoch=epoch)
@@ -123,23 +130,32 @@ class ConversationRepository:
                 return
             await self._store.write(*(Delete(Key(TABLE, key, sk)) for sk in old))
 
-    def _header(self, conversation: Conversation, user_id: str, user_name: str) -> Write:
+    def _header(
+        self, conversation: Conversation, user_id: str, user_name: str, *, title: str
+    ) -> Write:
         key = Key(TABLE, conversation.key, HEADER)
         if conversation.is_new:
-            return self._new_header(key, user_id, user_name, epoch=0)
+            return self._new_header(key, user_id, user_name, epoch=0, title=title)
         participants = {**conversation.participants, user_id: user_name}
         return Change(
             key,
-            set={"updated_at": self._clock.now(), "participants": participants},
+            set={
+                "updated_at": self._clock.now(),
+                "participants": participants,
+                "title": title,
+            },
             when=Matches({"epoch": conversation.epoch}),
         )
 
-    def _new_header(self, key: Key, user_id: str, user_name: str, *, epoch: int) -> Write:
+    def _new_header(
+        self, key: Key, user_id: str, user_name: str, *, epoch: int, title: str = ""
+    ) -> Write:
         now = self._clock.now()
         header = {
             "owner": user_id,
             "participants": {user_id: user_name},
             "epoch": epoch,
+            "title": title,
             "created_at": now,
             "updated_at": now,
         }
