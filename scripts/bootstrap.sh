@@ -76,7 +76,7 @@ sync_packages() {
         members+=(--editable "$(dirname "$member")")
     done
     "$UV" pip sync --quiet --python "$PYTHON" --require-hashes "$ROOT/requirements.lock"
-    "$UV" pip install --quiet --python "$PYTHON" --no-deps "${members[@]}"
+    "$UV" pip install --quiet --python "$PYTHON" --no-deps --no-build-isolation "${members[@]}"
     printf '%s' "$wanted" >"$ROOT/.venv/.synced"
 }
 

@@ -95,4 +95,4 @@ async def test_a_second_brain_on_the_store_takes_over_and_the_first_one_stops(bo
         await client.hello("bot")
         done = await client.end_of(ask_id)
         assert (done["type"], done["attempt"]) == ("done", 2)
-    assert first.wait(30) == 3
+    assert first.wait(30) == 4

@@ -18,6 +18,7 @@ from shared.settings import load_settings
 
 log = structlog.get_logger("brain")
 GRACEFUL_SECONDS = 5
+SUPERSEDED = 4
 
 
 async def serve(settings: Settings) -> None:
@@ -43,7 +44,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Exit codes: 0 stopped, 2 wrong settings, 3 replaced by another brain."""
+    """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen, 4 replaced by another brain."""
     settings = load_settings(Settings)
     configure("fastapi-service", level=settings.log_level)
     try:
@@ -58,7 +59,7 @@ def _serve_until_superseded(settings: Settings) -> None:
         anyio.run(serve, settings)
     except* Superseded:
         log.error("brain.superseded", message="Another brain uses this store; this one stops.")
-        sys.exit(3)
+        sys.exit(SUPERSEDED)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from brain.config import Settings
 from brain.main import create_app
 from brain.wiring import Brain, running
 from chat_client import LIMIT_SECONDS, Client, connected
-from rehearsal.servers import Rehearsal
-from rehearsal.servers import running as rehearsing
+from rehearsal import Rehearsal
+from rehearsal import running as rehearsing
 from shared.clock import SystemClock
 from shared.errors import StoreUnavailable
 from shared.protocol import MAX_FRAME_BYTES

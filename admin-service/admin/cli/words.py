@@ -52,7 +52,7 @@ def stage(status: Status) -> str:
 def footer(done: Done) -> list[str]:
     """The lines under an answer: route · model · why, then tokens and time, then the sources."""
     parts = [part for part in (done.route, done.model, done.why) if part]
-    if done.rehearsal:
+    if done.rehearsal and "rehearsal" not in (done.why or ""):
         parts.append("rehearsal")
     lines = [" · ".join(parts)] if parts else []
     lines.append(" · ".join([_tokens(done), _time(done), *_week(done.budget)]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 WRONG_SETTINGS = 2
 """`shared.settings.load_settings` ends a service with this code; trying again changes nothing."""
 
-REPLACED = 3
+REPLACED = 4
 """
 The brain ends with this code when another brain took its store; the two must not take turns.
 Uvicorn ends with it when an application cannot begin.
@@ -52,7 +52,7 @@ def after_end(code: int | None, *, deaths: int, pace: Pace) -> Again | GiveUp:
     if code == WRONG_SETTINGS:
         return GiveUp("it refuses its settings")
     if code == REPLACED:
-        return GiveUp("another one took its store, or it could not begin (exit code 3)")
+        return GiveUp("another one has taken over its store")
     if deaths >= pace.max_deaths:
         return GiveUp(f"it ended {deaths} times in a row; {describe(code)} the last time")
     return Again(min(pace.first_pause_seconds * 2 ** (deaths - 1), pace.longest_pause_seconds))

@@ -4,9 +4,9 @@ from typing import Any
 
 import anyio
 
+from rehearsal import Rehearsal
+from rehearsal import running as rehearsing
 from rehearsal.faults import Fault
-from rehearsal.servers import Rehearsal
-from rehearsal.servers import running as rehearsing
 
 PIN = {"model": "rnj-1:8b"}
 
@@ -52,7 +52,7 @@ async def test_a_retry_delays_nobody_else(start: Any) -> None:
         await client.hello("bot")
         unlucky = await client.ask("hello", conversation_id="1", options=PIN)
         other = await client.ask("hello", conversation_id="2", options=PIN)
-        ends = []
+        ends: list[str] = []
         while len(ends) < 2:
             frame = await client.until(lambda frame: frame["type"] == "done")
             ends.append(frame["ask_id"])

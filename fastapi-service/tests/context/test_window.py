@@ -30,7 +30,7 @@ def test_everything_that_fits_is_there_in_order() -> None:
 
 
 def test_the_oldest_turns_are_left_out_first_and_whole() -> None:
-    said = [Entry(role, text * 600) for role, text in (("user", "a"), ("assistant", "b")) * 3]
+    said = [Entry("user", "a" * 600), Entry("assistant", "b" * 600)] * 3
     kept = window(said, tokens=1100)
     assert [message.role for message in kept] == ["user", "assistant", "user"]
 

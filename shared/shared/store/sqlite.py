@@ -113,7 +113,7 @@ class SqliteStore:
 
     async def _commit_waiting(self) -> None:
         # Shielded: the batch is other people's too, and a half-done one must not share the file.
-        with anyio.CancelScope(shield=False):
+        with anyio.CancelScope(shield=True):
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             await anyio.to_thread.run_sync(self._file.commit, batch, limiter=self._writer)
 
