@@ -125,7 +125,7 @@ class DynamoStore:
             if refused_write(error) is None:
                 raise
             # Not expired any more. An unconditional change takes the row as it is now.
-            return True
+            return isinstance(write.when, Always)
         return True
 
 
