@@ -115,7 +115,17 @@ def test_a_terminal_gets_text_for_people(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "fact", [2**70, "\ud800", {1: "x"}, object(), b"\xff", {1, 2}, float("nan")], ids=repr
+    "fact",
+    [
+        2**70,
+        "\ud800",
+        {1: "x"},
+        pytest.param(object(), id="an object"),
+        b"\xff",
+        {1, 2},
+        float("nan"),
+    ],
+    ids=repr,
 )
 def test_no_fact_costs_the_line(capsys: pytest.CaptureFixture[str], fact: object) -> None:
     log.configure("brain")

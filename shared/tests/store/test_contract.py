@@ -72,7 +72,17 @@ async def test_a_float_that_equals_an_integer_comes_back_as_one(store: Store, ke
 
 @pytest.mark.parametrize(
     "value",
-    [float("nan"), float("inf"), 1e126, 1e-131, 2**63, b"bytes", {1: "x"}, "\ud800", object()],
+    [
+        float("nan"),
+        float("inf"),
+        1e126,
+        1e-131,
+        2**63,
+        b"bytes",
+        {1: "x"},
+        "\ud800",
+        pytest.param(object(), id="an object"),
+    ],
     ids=repr,
 )
 async def test_what_one_store_could_not_keep_both_refuse(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from shared.clock import ManualClock
@@ -22,6 +24,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import anyio
+import anyio.lowlevel
+import anyio.to_thread
 from shared.clock import SystemClock
 from shared.store import Key, Put
 from shared.store.sqlite import SqliteStore
@@ -174,6 +178,29 @@ async def test_cancelling_a_waiting_write_takes_it_back_and_harms_no_other(
     found = {name: len(await store.query(TABLE, name)) for name in scopes}
     assert found == {"begun": 2, "waiting": 0, "patient": 2}
     await store.aclose()
+
+
+@pytest.mark.parametrize("moments", range(6))
+async def test_a_write_cancelled_at_its_turn_harms_no_other(
+    store: SqliteStore, moments: int
+) -> None:
+    """Whoever has the turn carries the others' writes; at each moment of it somebody may go."""
+    scope = anyio.CancelScope()
+
+    async def put(name: str) -> None:
+        await store.write(Put(Key(TABLE, name), {}))
+
+    async def leave() -> None:
+        with scope:
+            await put("leaver")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(leave)
+        tasks.start_soon(put, "stayer")
+        for _ in range(moments):
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+    assert await store.get(Key(TABLE, "stayer")) == {}
 
 
 async def test_a_file_that_is_no_database_is_unavailable_until_it_is_gone(

@@ -192,6 +192,13 @@ async def test_a_read_is_sent_again_once(store: DynamoStore, script: Script) -> 
     assert script.operations == ["GetItem"] * 2
 
 
+async def test_reads_ask_for_what_was_written_last(store: DynamoStore, script: Script) -> None:
+    script.answers = [OK, (200, {"Items": []})]
+    await store.get(KEY)
+    await store.query("things", "a")
+    assert [body["ConsistentRead"] for _, body in script.asked] == [True, True]
+
+
 async def test_a_table_that_vanished_is_made_again(store: DynamoStore, script: Script) -> None:
     await store.write(COUNT)
     script.answers = [refusal("ResourceNotFoundException"), OK, OK]
