@@ -103,6 +103,10 @@ async def running(
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
                 await vram.refresh()  # so that the first question finds the servers known
             tasks.start_soon(brain.worker.run, name="worker")
+            with anyio.move_on_after(FIRST_LOOK_SECONDS):
+                await (
+                    brain.worker.ready.wait()
+                )  # a store that is away must not keep us from telling
             tasks.start_soon(_follow_revocations, brain.verifier, auth, clock)
             tasks.start_soon(_follow_inventory, vram, clock)
             try:

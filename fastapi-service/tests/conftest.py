@@ -151,6 +151,7 @@ async def serving(settings: Settings, store: Store) -> AsyncIterator[tuple[Brain
             port=0,
             ws="websockets-sansio",
             ws_max_size=MAX_FRAME_BYTES,
+            lifespan="off",
             log_config=None,
             timeout_graceful_shutdown=1,
         )

@@ -78,12 +78,15 @@ class Worker:
         self._cancelled_early: set[str] = set()
         self._told: dict[str, int] = {}
         self._tasks: TaskGroup | None = None
+        self.ready = anyio.Event()
+        """Set once what earlier brains left has been read and questions are taken."""
 
     async def run(self) -> None:
         """Work until cancelled. Raises `Superseded` when another brain has taken over."""
         worn_out = await self._open()
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
+            self.ready.set()
             for job in self._queue.waiting():
                 self._told[job.request_id] = 0
             self._tell_positions()
