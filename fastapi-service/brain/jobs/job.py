@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from shared.protocol import AskOptions, Surface
 
-Kind = Literal["ask", "reset", "summarize", "close"]
+Kind = Literal["ask", "reset", "summarize", "close", "completion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Job:
     `principal` is who authenticated ("service" or "user:<id>"), `client_id` the connection that
     hears the frames (empty for plain HTTP), `user_id` the person who asks. `conversation` is the
     store's key of the conversation. `order` rises with every job of a store: it is the place in
-    the queue and in the conversation.
+    the queue and in the conversation. `payload` is the body of a `completion` (`/v1`).
     """
 
     request_id: str
@@ -34,6 +34,7 @@ class Job:
     order: int
     kind: Kind = "ask"
     options: AskOptions = field(default_factory=AskOptions)
+    payload: dict[str, Any] | None = None
 
     def to_item(self) -> dict[str, Any]:
         """As a JSON object for the store."""
