@@ -12,10 +12,10 @@ from brain.catalogue.models import BackendKind, ModelSpec, Priority, Thinking
 
 Role = Literal[
     "router", "general", "math", "simple_code", "complex_code", "reasoning", "research",
-    "vision", "embedding", "summary",
+    "vision", "embedding", "summary", "post_processing",
 ]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
-PROFILES = ("conservative",)
+PROFILES = ("conservative", "balanced", "performance")
 
 
 class ProfileError(Exception):
@@ -41,7 +41,7 @@ class Profile:
 def load_profile(name: str) -> Profile:
     """The profile called `name`. Raises `ProfileError` with a sentence saying what is wrong."""
     if name not in PROFILES:
-        raise ProfileError(name, f"there is none of that name; choose {', '.join(PROFILES)}")
+        raise ProfileError(name, f"there is none of that name; choose auto, {', '.join(PROFILES)}")
     text = (files("brain.catalogue") / f"{name}.toml").read_text("utf-8")
     return parse_profile(name, text)
 
@@ -57,6 +57,7 @@ def parse_profile(name: str, text: str) -> Profile:
         place = ".".join(str(part) for part in first["loc"])
         problem = first["msg"].removeprefix("Value error, ")
         raise ProfileError(name, f"{place}: {problem}" if place else problem) from invalid
+    _check_roles(name, page)
     return Profile(
         name=name,
         models={row.name: row.spec() for row in page.models},
@@ -64,6 +65,22 @@ def parse_profile(name: str, text: str) -> Profile:
         soft_gb=page.limits.soft_gb,
         hard_gb=page.limits.hard_gb,
     )
+
+
+def _check_roles(name: str, page: "_Page") -> None:
+    rows = {row.name: row for row in page.models}
+    unassigned = [role for role in ROLES if role not in page.roles]
+    if unassigned:
+        raise ProfileError(name, f"no model has the role {', '.join(unassigned)}")
+    missing = [f"{page.roles[role]} ({role})" for role in ROLES if page.roles[role] not in rows]
+    if missing:
+        raise ProfileError(name, f"Models not in roster: {', '.join(missing)}")
+    for role in ROLES:
+        row = rows[page.roles[role]]
+        if (row.kind == "embedding") != (role == "embedding"):
+            raise ProfileError(name, f"{row.name} is of kind {row.kind}, unfit for {role}")
+        if role == "vision" and not row.vision:
+            raise ProfileError(name, f"{row.name} cannot see, unfit for {role}")
 
 
 class _Row(BaseModel):
@@ -100,19 +117,10 @@ class _Page(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        rows = {row.name: row for row in self.models}
-        if len(rows) != len(self.models):
+        if len({row.name for row in self.models}) != len(self.models):
             raise ValueError("a model is listed twice")
         if self.limits.soft_gb > self.limits.hard_gb:
             raise ValueError("limits.soft_gb is above limits.hard_gb")
-        for role in ROLES:
-            model = self.roles.get(role)
-            if model is None:
-                raise ValueError(f"no model has the role {role}")
-            if model not in rows:
-                raise ValueError(f"the role {role} names {model}, which is not among the models")
-            if (rows[model].kind == "embedding") != (role == "embedding"):
-                raise ValueError(f"{model} is of kind {rows[model].kind}, unfit for {role}")
         for row in self.models:
             if row.backend == "ollama" and row.size_gb > self.limits.hard_gb:
                 raise ValueError(f"{row.name} needs {row.size_gb:g} GB, above limits.hard_gb")
