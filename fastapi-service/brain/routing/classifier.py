@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from brain.llm.speaker import Speaker
 from brain.routing.prompts import read
-from brain.routing.routes import RouteName
+from brain.routing.routes import Previous, RouteName
 from brain.vram.orchestrator import Progress
 from shared.errors import BoundaryError
 
@@ -34,13 +34,13 @@ class Classifier:
         self._deadline_seconds = deadline_seconds
 
     async def route_of(
-        self, question: str, *, tell: Callable[[Progress], None]
+        self, question: str, *, previous: Previous | None = None, tell: Callable[[Progress], None]
     ) -> tuple[RouteName | None, str]:
-        """The route, or None with the reason why there is none."""
+        """The route, or None with the reason why there is none; `previous` was asked before."""
         try:
             with anyio.fail_after(self._deadline_seconds):
                 answer = await self._speaker.decide(
-                    self._model, read("router"), _shortened(question), Sorted, tell=tell
+                    self._model, read("router"), _shown(question, previous), Sorted, tell=tell
                 )
         except TimeoutError:
             return None, f"{self._model} did not choose within {self._deadline_seconds:g} s"
@@ -50,8 +50,16 @@ class Classifier:
         return answer.route, f"{self._model} chose it"
 
 
-def _shortened(question: str) -> str:
-    if len(question) <= MAX_QUESTION_CHARS:
+def _shown(question: str, previous: Previous | None) -> str:
+    if previous is None:
+        return _shortened(question, MAX_QUESTION_CHARS)
+    before = _shortened(previous.question, MAX_QUESTION_CHARS // 4)
+    now = _shortened(question, MAX_QUESTION_CHARS)
+    return f"Before ({previous.route}): {before}\n\nQuestion: {now}"
+
+
+def _shortened(question: str, chars: int) -> str:
+    if len(question) <= chars:
         return question
-    half = MAX_QUESTION_CHARS // 2
+    half = chars // 2
     return f"{question[:half]}\n[…]\n{question[-half:]}"

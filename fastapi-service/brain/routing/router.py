@@ -1,20 +1,44 @@
 """
 Which route, and which model for it.
 
-    the person's own choice → the router model with a deadline → the cheap default
+    an image → a model that sees
+    the person's own choice
+    the conversation so far (up quickly, down slowly)
+    cheap signals
+    the router model with a deadline
+    the cheap default, from memory if possible
 
-A route whose model is not installed is answered by the best one that is (R7); a model the person
-named is used or refused, never replaced.
+A route whose model is missing is answered by the best one there is (R7); a model the person named
+is used or refused, never replaced, except by one that sees when there is an image.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+import structlog
 
 from brain.catalogue.models import ModelSpec
 from brain.routing.classifier import Classifier
-from brain.routing.routes import DEFAULT_ROUTE, Choice, RouteName, parse_route
+from brain.routing.residency import best_stand_in
+from brain.routing.routes import DEFAULT_ROUTE, Cause, Choice, Previous, RouteName, parse_route
+from brain.routing.signals import Reading, read
+from brain.routing.stickiness import stays_by_router, stays_by_signals
 from brain.vram.errors import ModelUnavailable
 from brain.vram.orchestrator import Orchestrator, Progress
+from shared.errors import BoundaryError
 from shared.protocol import AskOptions
+
+log = structlog.get_logger(__name__)
+SEARCHING: frozenset[RouteName] = frozenset({"research", "reasoning"})
+"""Routes whose model may search the web (R6)."""
+
+LOOKS_LIKE: dict[RouteName, str] = {
+    "math": "looks like maths",
+    "simple_code": "looks like a small piece of code",
+    "complex_code": "looks like a larger piece of software",
+    "reasoning": "looks like something to weigh up",
+    "research": "looks like something to look up",
+    "general": "looks like an everyday question",
+}
 
 
 class Router:
@@ -28,23 +52,131 @@ class Router:
         self._roles = roles
 
     async def choose(
-        self, question: str, options: AskOptions, *, tell: Callable[[Progress], None]
+        self,
+        question: str,
+        options: AskOptions,
+        *,
+        previous: Previous | None = None,
+        has_images: bool = False,
+        tell: Callable[[Progress], None],
     ) -> Choice:
-        """Raises `ModelUnavailable` when the person named a model that is not there."""
-        if options.model:
-            route = parse_route(options.route or "") or DEFAULT_ROUTE
-            return Choice(route, self._pinned(options.model), f"you chose {options.model}")
-        chosen = parse_route(options.route or "")
-        if chosen is not None:
-            return self._with_model(chosen, f"you chose the route {chosen}")
-        decided, why = await self._classifier.route_of(question, tell=tell)
-        if decided is not None:
-            return self._with_model(decided, why)
-        return self._with_model(DEFAULT_ROUTE, f"{why}, so the default route answers")
+        """
+        The route and model for `question`, with the reason in words for people.
+
+        `previous` is the conversation's last question. Raises `ModelUnavailable` when the person
+        named a model that is not there.
+        """
+        reading = read(question, previous.route if previous else None)
+        choice = (
+            self._seeing(options, previous, reading)
+            if has_images
+            else self._named(options)
+            or self._searching(options, previous, reading)
+            or self._by_signals(previous, reading)
+            or await self._asked(question, previous, tell)
+        )
+        log.info(
+            "route.chosen",
+            route=choice.route,
+            model=choice.model,
+            cause=choice.cause,
+            signals=reading.signs if reading else (),
+            confidence=reading.confidence if reading else None,
+            before=previous.route if previous else None,
+        )
+        return choice
 
     def for_summary(self) -> str:
         """The model that shortens conversations."""
-        return self._best_for(self._roles["summary"])
+        return self._model_for("summary")
+
+    # ---- the steps, in their order
+
+    def _seeing(
+        self, options: AskOptions, previous: Previous | None, reading: Reading | None
+    ) -> Choice:
+        route = parse_route(options.route or "") or (reading.route if reading else None)
+        route = route or (previous.route if previous else DEFAULT_ROUTE)
+        wanted = self._pinned(options.model) if options.model else self._roles["vision"]
+        if not self._can_answer(wanted) or not self._vram.spec(wanted).vision:
+            found = best_stand_in(self._usable(), resident=self._resident(), vision=True)
+            if found is not None:
+                why = f"there is an image, and {wanted} cannot see it here"
+                return Choice(route, found.name, why, "image")
+        return Choice(route, wanted, "there is an image", "image")
+
+    def _named(self, options: AskOptions) -> Choice | None:
+        route = parse_route(options.route or "")
+        if options.model:
+            why = f"you chose {options.model}"
+            return Choice(route or DEFAULT_ROUTE, self._pinned(options.model), why, "person")
+        if route is not None:
+            return self._with_model(route, f"you chose the route {route}", "person")
+        return None
+
+    def _searching(
+        self, options: AskOptions, previous: Previous | None, reading: Reading | None
+    ) -> Choice | None:
+        if not options.web_search:
+            return None
+        route = reading.route if reading else previous.route if previous else None
+        if route in SEARCHING:
+            return None
+        return self._with_model("research", "you asked for a web search", "person")
+
+    def _by_signals(self, previous: Previous | None, reading: Reading | None) -> Choice | None:
+        if reading is None:
+            return None
+        if previous is not None and stays_by_signals(previous.route, reading):
+            return self._staying(previous, "follow_up" if reading.follow_up else "stickiness")
+        return self._with_model(reading.route, LOOKS_LIKE[reading.route], "signals")
+
+    async def _asked(
+        self, question: str, previous: Previous | None, tell: Callable[[Progress], None]
+    ) -> Choice:
+        decided, why = await self._classifier.route_of(question, previous=previous, tell=tell)
+        if decided is None:
+            return self._by_default(previous, why)
+        if previous is not None and stays_by_router(previous.route, decided, question):
+            return self._staying(previous, "stickiness")
+        return self._with_model(decided, why, "router")
+
+    def _by_default(self, previous: Previous | None, why: str) -> Choice:
+        if previous is not None:
+            return self._staying(
+                previous, "default", why=f"{why}, so the conversation stays where it was"
+            )
+        wanted = self._model_for(DEFAULT_ROUTE)
+        resident = self._resident()
+        if wanted not in resident:
+            rivals = [one for one in self._usable() if one.name in resident or one.name == wanted]
+            found = best_stand_in(rivals, resident=resident)
+            wanted = found.name if found is not None else wanted
+        return Choice(DEFAULT_ROUTE, wanted, f"{why}, so the default route answers", "default")
+
+    # ---- models
+
+    def _staying(
+        self, previous: Previous, cause: Cause, *, why: str = "follows the question before"
+    ) -> Choice:
+        if self._can_answer(previous.model):
+            return Choice(previous.route, previous.model, why, cause)
+        return self._with_model(previous.route, why, cause)
+
+    def _with_model(self, route: RouteName, why: str, cause: Cause) -> Choice:
+        wanted = self._roles[route]
+        model = self._model_for(route)
+        if model != wanted:
+            reason = "is not installed" if self._vram.lacks(wanted) else "does not fit"
+            why = f"{why}; {wanted} {reason}, {model} is there"
+        return Choice(route, model, why, cause)
+
+    def _model_for(self, role: str) -> str:
+        wanted = self._roles[role]
+        if self._can_answer(wanted):
+            return wanted
+        found = best_stand_in(self._usable(), resident=self._resident(), tools=role in SEARCHING)
+        return wanted if found is None else found.name
 
     def _pinned(self, name: str) -> str:
         for candidate in (name, f"{name}:latest"):
@@ -52,21 +184,17 @@ class Router:
                 return candidate
         raise ModelUnavailable(name)
 
-    def _with_model(self, route: RouteName, why: str) -> Choice:
-        wanted = self._roles[route]
-        model = self._best_for(wanted)
-        if model != wanted:
-            why = f"{why}; {wanted} is not installed, {model} is"
-        return Choice(route, model, why)
+    def _can_answer(self, model: str) -> bool:
+        if self._vram.lacks(model):
+            return False
+        try:
+            return self._vram.could_fit(self._vram.spec(model))
+        except BoundaryError:
+            return True  # its server was not reached yet; whoever leases it is told so
 
-    def _best_for(self, wanted: str) -> str:
-        if not self._vram.lacks(wanted):
-            return wanted
-        others = (self._vram.spec(name) for name in self._vram.available())
-        usable = (spec for spec in others if spec.kind == "chat" and self._vram.could_fit(spec))
-        best = max(usable, key=_quality, default=None)
-        return wanted if best is None else best.name
+    def _usable(self) -> Iterator[ModelSpec]:
+        specs = (self._vram.spec(name) for name in self._vram.available())
+        return (spec for spec in specs if self._vram.could_fit(spec))
 
-
-def _quality(spec: ModelSpec) -> tuple[float, str]:
-    return (spec.size_gb, spec.name)
+    def _resident(self) -> frozenset[str]:
+        return frozenset(one.name for one in self._vram.status().loaded)

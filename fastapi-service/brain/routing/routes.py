@@ -10,6 +10,18 @@ ROUTE_NAMES: tuple[RouteName, ...] = get_args(RouteName)
 DEFAULT_ROUTE: RouteName = "general"
 """The cheap one: what is used when nobody knows better."""
 
+Cause = Literal["image", "person", "follow_up", "stickiness", "signals", "router", "default"]
+"""Which step of the routing decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The last question of the same conversation and who answered it."""
+
+    question: str
+    route: RouteName
+    model: str
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -18,6 +30,7 @@ class Choice:
     route: RouteName
     model: str
     why: str
+    cause: Cause = "person"
 
 
 def parse_route(name: str) -> RouteName | None:

@@ -9,6 +9,8 @@ from rehearsal import running as rehearsing
 from rehearsal.faults import Fault
 
 PIN = {"model": "rnj-1:8b"}
+UNCLEAR = "the tall one over there, you know which"
+"""A question whose route only the router model could tell."""
 
 
 def shown(client: Any, ask_id: str) -> str:
@@ -66,7 +68,7 @@ async def test_a_dead_router_model_costs_a_default_route_and_no_answer(platform:
     async with platform.person() as client:
         await client.hello()
         for _ in range(2):
-            done = await client.end_of(await client.ask("Solve x^2 + 5x + 6 = 0"))
+            done = await client.end_of(await client.ask(UNCLEAR))
             assert (done["type"], done["route"]) == ("done", "general")
             assert "could not choose" in done["why"]
 
@@ -76,7 +78,7 @@ async def test_a_silent_router_model_is_not_waited_for(start: Any) -> None:
         platform.rehearsal.faults.add([Fault(kind="hang", model="gpt-oss:20b")])
         await client.hello()
         with anyio.fail_after(10):
-            done = await client.end_of(await client.ask("hello"))
+            done = await client.end_of(await client.ask(UNCLEAR))
     assert "within 0.5 s" in done["why"]
 
 
