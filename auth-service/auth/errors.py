@@ -107,6 +107,20 @@ class CodeInvalid(NotFound):
         super().__init__("This code is not valid (any more); please get a new one.")
 
 
+class UnknownKey(NotFound):
+    """An API key that was revoked, never existed, or whose owner is shut out."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such API key (any more).")
+
+
+class TooManyKeys(Conflict):
+    """One person has as many API keys as one may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} API keys; please revoke one you no longer need.")
+
+
 class TooManyAttempts(TooMany):
     """Guessing is slowed down."""
 

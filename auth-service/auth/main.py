@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from auth import VERSION
-from auth.api import accounts, errors, health, links
+from auth.api import accounts, errors, health, keys, links
 from auth.api.gate import Gate
 from auth.wiring import Auth
 
@@ -23,6 +23,7 @@ def create_app(auth: Auth) -> FastAPI:
     errors.install(app)
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(keys.router)
     app.include_router(links.router)
     app.include_router(links.for_services)
     return app

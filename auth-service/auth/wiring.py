@@ -8,6 +8,7 @@ from auth import repository, sessions
 from auth.accounts import Accounts
 from auth.codes import Codes
 from auth.config import Settings
+from auth.keys import Keys
 from auth.links import Links
 from auth.passwords import Passwords
 from auth.repository import Repository
@@ -25,6 +26,7 @@ class Auth:
 
     accounts: Accounts
     links: Links
+    keys: Keys
     sessions: Sessions
     repository: Repository
     store: Store
@@ -64,6 +66,7 @@ def build(settings: Settings, *, store: Store, clock: Clock) -> Auth:
     return Auth(
         accounts=accounts,
         links=Links(kept, codes=codes, throttle=throttle, clock=clock),
+        keys=Keys(kept, store=store, clock=clock),
         sessions=signed_in,
         repository=kept,
         store=store,

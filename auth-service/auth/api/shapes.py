@@ -68,6 +68,18 @@ class ChangeUser(Body):
     disabled: bool
 
 
+class CreateKey(Body):
+    """How the person will recognise the new key."""
+
+    name: Short
+
+
+class VerifyKey(Body):
+    """An API key somebody came with."""
+
+    key: Secret
+
+
 class Created(BaseModel):
     """The account that was made or linked."""
 
@@ -111,6 +123,32 @@ class OneTimeCode(BaseModel):
 
     code: str
     expires_in: int
+
+
+class CreatedKey(BaseModel):
+    """A new API key, shown this once."""
+
+    id: str
+    name: str
+    key: str
+
+
+class ListedKey(BaseModel):
+    """An API key as its owner finds it again. Moments are seconds since 1970."""
+
+    id: str
+    name: str
+    created_at: float
+    last_used_at: float | None
+
+
+class KeyOwner(BaseModel):
+    """Who an API key belongs to."""
+
+    user_id: str
+    name: str
+    role: Literal["user", "admin"]
+    key_id: str
 
 
 class IdentityOwner(BaseModel):

@@ -24,12 +24,16 @@ FOR_PEOPLE = {
     ("POST", "/password"),
     ("POST", "/link/code"),
     ("POST", "/link-auth-method"),
+    ("POST", "/keys"),
+    ("GET", "/keys"),
+    ("DELETE", "/keys/{key_id}"),
 }
 FOR_SERVICES = {
     ("POST", "/link/proof"),
     ("POST", "/link/redeem"),
     ("GET", "/identities/discord/{provider_user_id}"),
     ("GET", "/revocations"),
+    ("POST", "/keys/verify"),
 }
 FOR_OPERATORS = {("POST", "/invites"), ("PATCH", "/users/{user_id}")}
 BODIES: dict[str, dict[str, Any]] = {
@@ -39,6 +43,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/link-auth-method": {"provider": "discord", "code": "AAAA2222"},
     "/link/proof": {"provider": "discord", "provider_user_id": "1042"},
     "/link/redeem": {"provider": "discord", "provider_user_id": "1042", "code": "AAAA2222"},
+    "/keys": {"name": "laptop"},
+    "/keys/verify": {"key": "tr-AAAA2222"},
     "/users/{user_id}": {"disabled": True},
 }
 
