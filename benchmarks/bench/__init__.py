@@ -1,0 +1,1 @@
+"""What `overhead.py` is made of: a fast model server, a load generator, and what is measured."""
