@@ -6,7 +6,7 @@ Ollama drops what the model thinks and fails on counts that are missing. Subclas
 asks for: `Agent` takes a `strands.models.Model`.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Literal, TypeVar
 
@@ -19,8 +19,8 @@ from strands.types.tools import ToolSpec
 
 from brain.llm.connection import Connection
 from brain.llm.dialect import Dialect, Said, Stop, Wish
-from brain.llm.history import Call, turns_of
-from brain.llm.messages import Text, Thinking
+from brain.llm.history import turns_of
+from brain.llm.messages import Call, Result, Text, Thinking, Turn
 from brain.vram.errors import BackendFailed
 
 T = TypeVar("T", bound=BaseModel)
@@ -66,7 +66,7 @@ class ChatModel(Model):
         """
         blocks = _Blocks()
         yield {"messageStart": {"role": "assistant"}}
-        answer = self.said(messages, tool_specs=tool_specs, system=system_prompt)
+        answer = self.said(turns_of(messages), tools=tool_specs or (), system=system_prompt)
         async with aclosing(answer):
             async for said in answer:
                 for event in blocks.events(said):
@@ -74,16 +74,14 @@ class ChatModel(Model):
 
     async def said(
         self,
-        messages: Messages,
+        turns: Sequence[Turn | Result],
         *,
-        tool_specs: list[ToolSpec] | None = None,
+        tools: Sequence[ToolSpec] = (),
         system: str | None = None,
     ) -> AsyncGenerator[Said, None]:
         """The answer piece by piece; the last one is a `Stop`, or `BackendFailed` is raised."""
         name = self._wish.spec.name
-        body = self._dialect.body(
-            self._wish, turns_of(messages), system=system, tools=tool_specs or ()
-        )
+        body = self._dialect.body(self._wish, turns, system=system, tools=tools)
         reader = self._dialect.reader(name)
         lines = self._connection.lines(self._dialect.path, body)
         async with aclosing(lines):
@@ -103,7 +101,7 @@ class ChatModel(Model):
     ) -> AsyncGenerator[dict[str, T], None]:
         """One event, `{"output": …}`. The wish must carry the schema. Raises `BackendFailed`."""
         text = ""
-        answer = self.said(prompt, system=system_prompt)
+        answer = self.said(turns_of(prompt), system=system_prompt)
         async with aclosing(answer):
             async for said in answer:
                 if isinstance(said, Text):

@@ -12,19 +12,29 @@ from typing import Any, Literal, Protocol
 from strands.types.tools import ToolSpec
 
 from brain.catalogue.models import ModelSpec
-from brain.llm.history import Call, Result, Turn
-from brain.llm.messages import Text, Think, Thinking
+from brain.llm.messages import (
+    AS_IT_LIKES,
+    Call,
+    Result,
+    Sampling,
+    Schema,
+    Text,
+    Think,
+    Thinking,
+    ToolChoice,
+    Turn,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """How an answer shall be made. `schema` (JSON Schema) asks for JSON of that form."""
+    """How an answer shall be made. `schema` asks for JSON of that form."""
 
     spec: ModelSpec
     think: Think | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    schema: dict[str, Any] | None = None
+    sampling: Sampling = AS_IT_LIKES
+    schema: Schema | None = None
+    tool_choice: ToolChoice = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,11 @@
 """Strands' messages as plain turns, which is what every chat protocol wants of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import orjson
 from strands.types.content import ContentBlock, Messages
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """The model wants a tool to be run."""
-
-    id: str
-    name: str
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a tool gave back, for the call of the same id."""
-
-    id: str
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message: an assistant's thinking, text and calls stay together, as they were said."""
-
-    role: Literal["user", "assistant"]
-    text: str
-    thinking: str = ""
-    calls: tuple[Call, ...] = ()
+from brain.llm.messages import Call, Result, Turn
 
 
 def turns_of(messages: Messages) -> list[Turn | Result]:

@@ -12,8 +12,7 @@ from strands.types.tools import ToolSpec
 
 from brain.llm.connection import parse
 from brain.llm.dialect import Said, Stop, Wish, effort, is_on
-from brain.llm.history import Call, Result, Turn
-from brain.llm.messages import Text, Thinking
+from brain.llm.messages import Call, Result, Sampling, Text, Thinking, Turn
 from brain.vram.backends.ollama import FOR_EVER
 
 
@@ -31,11 +30,6 @@ class OllamaDialect:
         tools: Sequence[ToolSpec],
     ) -> dict[str, Any]:
         """The question, with exactly the load options that the model was loaded with."""
-        options: dict[str, Any] = dict(wish.spec.load_options)
-        if wish.max_tokens is not None:
-            options["num_predict"] = wish.max_tokens
-        if wish.temperature is not None:
-            options["temperature"] = wish.temperature
         body: dict[str, Any] = {
             "model": wish.spec.name,
             "messages": [
@@ -44,7 +38,7 @@ class OllamaDialect:
             ],
             "stream": True,
             "keep_alive": FOR_EVER,
-            "options": options,
+            "options": wish.spec.load_options | _options(wish.sampling),
             # By default the oldest messages are dropped in silence when the context is full.
             "truncate": False,
         }
@@ -55,6 +49,7 @@ class OllamaDialect:
         if wish.schema is not None:
             body["format"] = wish.schema
         if tools:
+            # There is no way to insist on a call here (`tool_choice`): the model decides.
             body["tools"] = [_tool(spec) for spec in tools]
         return body
 
@@ -98,6 +93,20 @@ class OllamaReader:
         """The stop, if there was one."""
         if self._stop is not None:
             yield self._stop
+
+
+def _options(sampling: Sampling) -> dict[str, Any]:
+    """Runtime options only, by Ollama's names (api/types.go, `Options`)."""
+    options = {
+        "num_predict": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+        "stop": list(sampling.stop) or None,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+    }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _message(turn: Turn | Result) -> dict[str, Any]:

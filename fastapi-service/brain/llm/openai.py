@@ -15,8 +15,7 @@ from strands.types.tools import ToolSpec
 
 from brain.llm.connection import parse
 from brain.llm.dialect import Said, Stop, Wish, effort, is_on
-from brain.llm.history import Call, Result, Turn
-from brain.llm.messages import Text, Thinking
+from brain.llm.messages import Call, Result, Sampling, Schema, Text, Thinking, Turn
 from brain.vram.errors import BackendFailed
 
 PREFIX = b"data:"
@@ -46,21 +45,17 @@ class OpenAIDialect:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        if wish.max_tokens is not None:
-            body["max_tokens"] = wish.max_tokens
-        if wish.temperature is not None:
-            body["temperature"] = wish.temperature
+        body |= _options(wish.sampling)
         if wish.spec.thinking == "boolean":
             body["chat_template_kwargs"] = {"enable_thinking": is_on(wish.think)}
         elif wish.spec.thinking == "level":
             body["reasoning_effort"] = effort(wish.think)
         if wish.schema is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": wish.schema},
-            }
+            body["response_format"] = _form(wish.schema)
         if tools:
             body["tools"] = [_tool(spec) for spec in tools]
+            if wish.tool_choice != "auto":
+                body["tool_choice"] = wish.tool_choice
         return body
 
     def reader(self, model: str) -> "OpenAIReader":
@@ -134,6 +129,25 @@ class OpenAIReader:
             reason = f"it called {parts.name} with arguments that are not JSON"
             raise BackendFailed(self._model, reason) from invalid
         return arguments if isinstance(arguments, dict) else {}
+
+
+def _options(sampling: Sampling) -> dict[str, Any]:
+    options = {
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed,
+        "stop": list(sampling.stop) or None,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _form(schema: Schema) -> dict[str, Any]:
+    if schema == "json":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
 
 
 def _message(turn: Turn | Result) -> dict[str, Any]:

@@ -1,18 +1,19 @@
 """The one door to any model: a lease, held for exactly as long as the model is spoken with."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Self, TypeVar
 
 import aiohttp
 import structlog
 from pydantic import BaseModel
+from strands.types.tools import ToolSpec
 
 from brain.llm.agent import run
 from brain.llm.chat_model import ChatModel
 from brain.llm.connection import Connection, Patience, new_session
-from brain.llm.dialect import Dialect, Wish
-from brain.llm.messages import Leased, Piece, Prompt
+from brain.llm.dialect import Dialect, Stop, Wish
+from brain.llm.messages import Call, Finished, Leased, Piece, Prompt, Sampling, Script, Tool
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
 from brain.vram.errors import ServerKind
@@ -22,6 +23,7 @@ from shared.clock import Clock
 __all__ = ["Prompt", "Speaker"]
 log = structlog.get_logger(__name__)
 T = TypeVar("T", bound=BaseModel)
+P = TypeVar("P")
 DIALECTS: dict[ServerKind, Dialect] = {"ollama": OllamaDialect(), "openai": OpenAIDialect()}
 DECISION_TOKENS = 512
 """Enough for a small object and for what a model that cannot stop thinking thinks before it."""
@@ -64,32 +66,65 @@ class Speaker:
         """
         async with self._vram.lease(prompt.model, tell=tell) as lease:
             yield Leased(lease)
-            wish = Wish(spec=lease.spec, think=prompt.think, max_tokens=prompt.max_tokens)
+            wish = Wish(
+                spec=lease.spec, think=prompt.think, sampling=Sampling(max_tokens=prompt.max_tokens)
+            )
             pieces = run(
                 self._model(lease, wish),
                 system=prompt.system,
                 messages=prompt.messages,
                 tools=prompt.tools if lease.spec.tools else (),
             )
-            began = self._clock.monotonic()
-            first_seconds: float | None = None
-            count = 0
-            try:
-                async with aclosing(pieces):
-                    async for piece in pieces:
-                        if first_seconds is None:
-                            first_seconds = round(self._clock.monotonic() - began, 3)
-                        count += 1
-                        yield piece
-            finally:
-                log.info(
-                    "model.spoke",
-                    model=prompt.model,
-                    server=lease.server.name,
-                    first_token_seconds=first_seconds,
-                    seconds=round(self._clock.monotonic() - began, 3),
-                    pieces=count,
-                )
+            async with aclosing(self._observed(pieces, lease)) as observed:
+                async for piece in observed:
+                    yield piece
+
+    async def complete(
+        self, script: Script, *, tell: Callable[[Progress], None] = ignore
+    ) -> AsyncGenerator[Piece | Call, None]:
+        """
+        The model's continuation of `script`, one round: tools it calls are given out, not run.
+
+        Otherwise as `stream`. A tool can be insisted on (`tool_choice`) where the server knows how
+        to, which Ollama does not.
+        """
+        async with self._vram.lease(script.model, tell=tell) as lease:
+            yield Leased(lease)
+            wish = Wish(
+                spec=lease.spec,
+                think=script.think,
+                sampling=script.sampling,
+                schema=script.schema,
+                tool_choice=script.tool_choice,
+            )
+            pieces = _continued(self._model(lease, wish), script)
+            async with aclosing(self._observed(pieces, lease)) as observed:
+                async for piece in observed:
+                    yield piece
+
+    async def _observed(
+        self, pieces: AsyncGenerator[P, None], lease: Lease
+    ) -> AsyncGenerator[P, None]:
+        """The same pieces, and a line in the log about them when they end."""
+        began = self._clock.monotonic()
+        first_seconds: float | None = None
+        count = 0
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    if first_seconds is None:
+                        first_seconds = round(self._clock.monotonic() - began, 3)
+                    count += 1
+                    yield piece
+        finally:
+            log.info(
+                "model.spoke",
+                model=lease.spec.name,
+                server=lease.server.name,
+                first_token_seconds=first_seconds,
+                seconds=round(self._clock.monotonic() - began, 3),
+                pieces=count,
+            )
 
     async def decide(
         self,
@@ -108,8 +143,7 @@ class Speaker:
         async with self._vram.lease(model, tell=tell) as lease:
             wish = Wish(
                 spec=lease.spec,
-                max_tokens=DECISION_TOKENS,
-                temperature=0.0,
+                sampling=Sampling(max_tokens=DECISION_TOKENS, temperature=0.0),
                 schema=schema.model_json_schema(),
             )
             chat = self._model(lease, wish)
@@ -127,3 +161,28 @@ class Speaker:
             self._session, server=lease.server, model=lease.spec.name, patience=self._patience
         )
         return ChatModel(connection, dialect=DIALECTS[lease.server.kind], wish=wish)
+
+
+async def _continued(model: ChatModel, script: Script) -> AsyncGenerator[Piece | Call, None]:
+    """What the model says, with `Finished` in place of its stop."""
+    try:
+        async with aclosing(model.said(script.turns, tools=_specs(script.tools))) as answer:
+            async for said in answer:
+                if isinstance(said, Stop):
+                    cut = said.reason == "length"
+                    yield Finished(said.input_tokens, said.output_tokens, truncated=cut)
+                else:
+                    yield said
+    finally:
+        model.close()
+
+
+def _specs(tools: Sequence[Tool]) -> list[ToolSpec]:
+    return [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "inputSchema": {"json": dict(tool.parameters)},
+        }
+        for tool in tools
+    ]

@@ -6,8 +6,7 @@ import pytest
 
 from brain.llm.dialect import Stop
 from brain.llm.errors import ContextExceeded
-from brain.llm.history import Call
-from brain.llm.messages import Text, Thinking
+from brain.llm.messages import Call, Text, Thinking
 from brain.llm.openai import OpenAIReader
 from brain.vram.errors import BackendFailed, LoadFailed
 
