@@ -1,0 +1,191 @@
+"""
+A person's conversations: list, read, delete, begin anew, shorten.
+
+`{id}` is a Discord id (`discord:…`) or one the client made itself, which belongs to its owner. The
+service token stands for Discord: its ids get that prefix, and with `?user_id=` it acts for that
+person, without it as an operator. An admin may look at the conversations of `?user_id=`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from brain.api.deps import TheBrain, TheCaller
+from brain.api.jobs import Accepted
+from brain.chat.admission import Caller, new_ask_id
+from brain.chat.identities import with_prefix
+from brain.context.conversation import DISCORD_PREFIX, key_of
+from brain.context.shelf import Listed, Message, Opened
+from brain.jobs.job import Kind
+from brain.wiring import Brain
+from shared.clock import iso
+from shared.errors import InvalidRequest
+from shared.protocol import Ask, Surface
+
+router = APIRouter(prefix="/api/conversations", tags=["conversations"])
+ConversationId = Annotated[str, Path(min_length=1, max_length=128)]
+UserId = Annotated[str | None, Query(min_length=1, max_length=128)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+After = Annotated[str | None, Query(max_length=500)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Which conversation is meant, and who is there; `person` None is an operator."""
+
+    key: str
+    person: str | None
+
+
+@router.get("")
+async def listed(
+    caller: TheCaller,
+    brain: TheBrain,
+    user_id: UserId = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> dict[str, Any]:
+    """The conversations a person takes part in, the last used first."""
+    whose = await _whose(caller, brain, user_id)
+    if whose is None:
+        raise InvalidRequest("Please correct `user_id`: field required.")
+    page, following = _page(await brain.shelf.listed(whose), limit=limit, after=after)
+    conversations = [
+        {
+            "conversation_id": id_of(one.key, user_id=whose),
+            "title": one.title,
+            "updated_at": iso(one.updated_at),
+        }
+        for one in page
+    ]
+    return {"conversations": conversations, "next": following}
+
+
+@router.get("/{conversation_id:path}")
+async def read(
+    conversation_id: ConversationId,
+    caller: TheCaller,
+    brain: TheBrain,
+    user_id: UserId = None,
+    limit: Limit = 200,
+    after: After = None,
+) -> dict[str, Any]:
+    """Who takes part and the newest messages, oldest first; `next` leads to older ones."""
+    visit = await _visit(conversation_id, caller, brain, user_id)
+    opened = await brain.shelf.open(visit.key, reader=visit.person, limit=limit, after=after)
+    return {"conversation_id": conversation_id} | _shown(opened)
+
+
+@router.delete("/{conversation_id:path}")
+async def delete(
+    conversation_id: ConversationId, caller: TheCaller, brain: TheBrain, user_id: UserId = None
+) -> dict[str, Any]:
+    """Remove it for everybody who takes part."""
+    visit = await _visit(conversation_id, caller, brain, user_id)
+    messages = await brain.shelf.delete(visit.key, person=visit.person)
+    return {"conversation_id": conversation_id, "deleted": True, "messages": messages}
+
+
+@router.post("/{conversation_id:path}/reset", status_code=202)
+async def reset(
+    conversation_id: ConversationId, caller: TheCaller, brain: TheBrain, user_id: UserId = None
+) -> Accepted:
+    """Forget what was said, once everything asked there before has ended."""
+    visit = await _visit(conversation_id, caller, brain, user_id)
+    if visit.key.startswith(DISCORD_PREFIX):  # all others belong to their person by their key
+        await brain.shelf.checked(visit.key, owner=visit.person)
+    return await _order("reset", conversation_id, caller, brain, user_id)
+
+
+@router.post("/{conversation_id:path}/summarize", status_code=202)
+async def summarize(
+    conversation_id: ConversationId, caller: TheCaller, brain: TheBrain, user_id: UserId = None
+) -> Accepted:
+    """Shorten what was said; the summary is the text of the request's end."""
+    visit = await _visit(conversation_id, caller, brain, user_id)
+    await brain.shelf.checked(visit.key, reader=visit.person)
+    return await _order("summarize", conversation_id, caller, brain, user_id)
+
+
+def id_of(key: str, *, user_id: str) -> str:
+    """The id by which `user_id` knows the conversation with this key."""
+    return key.removeprefix(key_of("", user_id=user_id))
+
+
+async def _visit(conversation_id: str, caller: Caller, brain: Brain, user_id: str | None) -> _Visit:
+    if caller.kind == "service":
+        prefixed = conversation_id.startswith(DISCORD_PREFIX)
+        key = conversation_id if prefixed else DISCORD_PREFIX + conversation_id
+        if user_id is None:
+            return _Visit(key, None)
+        person = await brain.identities.resolve(with_prefix(user_id))
+        return _Visit(key, None if person.is_admin else person.user_id)
+    if caller.is_operator:
+        return _Visit(key_of(conversation_id, user_id=user_id or caller.user_id), None)
+    return _Visit(key_of(conversation_id, user_id=caller.user_id), caller.user_id)
+
+
+async def _whose(caller: Caller, brain: Brain, user_id: str | None) -> str | None:
+    if not caller.is_operator or user_id is None:
+        return caller.user_id or None
+    return (await brain.identities.resolve(with_prefix(user_id))).user_id
+
+
+async def _order(
+    kind: Kind, conversation_id: str, caller: Caller, brain: Brain, user_id: str | None
+) -> Accepted:
+    if caller.kind == "user" and caller.is_operator and user_id not in (None, caller.user_id):
+        raise InvalidRequest("Please leave out `user_id`: this can be done to one's own only.")
+    ask = Ask(ask_id=new_ask_id(), user_id=user_id, conversation_id=conversation_id, text="")
+    surface: Surface = "discord" if caller.kind == "service" else "api"
+    job, placed = await brain.desk.submit(ask, caller, client_id="", surface=surface, kind=kind)
+    return Accepted(
+        request_id=job.request_id, ask_id=job.ask_id, status="queued", position=placed.position
+    )
+
+
+def _page(
+    found: Sequence[Listed], *, limit: int, after: str | None
+) -> tuple[Sequence[Listed], str | None]:
+    """The `limit` conversations behind the place `after`, and the place of the last of them."""
+    rest = [one for one in found if after is None or _place(one) > _read_place(after)]
+    page = rest[:limit]
+    following = "{:.6f} {}".format(*_place(page[-1])) if len(rest) > limit else None
+    return page, following
+
+
+def _place(one: Listed) -> tuple[float, str]:
+    return (round(-one.updated_at, 6), one.key)
+
+
+def _read_place(after: str) -> tuple[float, str]:
+    try:
+        moment, key = after.split(" ", 1)
+        return float(moment), key
+    except ValueError as invalid:
+        raise InvalidRequest(
+            "Please correct `after`: take it from `next` of the page before."
+        ) from invalid
+
+
+def _shown(opened: Opened) -> dict[str, Any]:
+    conversation = opened.conversation
+    return {
+        "title": conversation.title,
+        "owner": conversation.owner,
+        "participants": [
+            {"user_id": user, "name": name} for user, name in conversation.participants.items()
+        ],
+        "created_at": iso(opened.created_at),
+        "updated_at": iso(opened.updated_at),
+        "messages": [_message(one) for one in opened.messages],
+        "next": opened.next,
+    }
+
+
+def _message(one: Message) -> dict[str, Any]:
+    about = {"route": one.route, "model": one.model, "why": one.why}
+    shown = {"role": one.role, "text": one.text, "name": one.name, "at": iso(one.at)}
+    return shown | about if one.role == "assistant" else shown

@@ -1,0 +1,100 @@
+"""What the brain knows of a person: budget, preferences, history. And how it forgets them."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from brain.api.conversations import id_of
+from brain.api.deps import TheBrain, TheCaller
+from brain.chat.admission import Caller
+from brain.chat.identities import Person, with_prefix
+from brain.people.history import Asked
+from brain.people.preferences import Preferences
+from brain.wiring import Brain
+from shared.clock import iso
+from shared.errors import Forbidden
+
+router = APIRouter(prefix="/api/user", tags=["people"])
+UserId = Annotated[str, Path(min_length=1, max_length=128)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+After = Annotated[str | None, Query(max_length=100)]
+
+
+@router.get("/{user_id}")
+async def show(user_id: UserId, caller: TheCaller, brain: TheBrain) -> dict[str, Any]:
+    """The person's week, what they prefer and how many conversations they take part in."""
+    person = await _person(user_id, caller, brain)
+    standing = await brain.budget.standing(person.user_id, await _tier(person, brain))
+    return {
+        "user_id": person.user_id,
+        "tier": standing.tier,
+        "used": standing.used,
+        "reserved": standing.reserved,
+        "limit": standing.limit,
+        "bonus": standing.bonus,
+        "resets_at": standing.resets_at,
+        "preferences": (await brain.preferences.of(person.user_id)).model_dump(),
+        "conversations": len(await brain.shelf.listed(person.user_id)),
+    }
+
+
+@router.patch("/{user_id}/preferences")
+async def prefer(
+    user_id: UserId, wishes: Preferences, caller: TheCaller, brain: TheBrain
+) -> dict[str, Any]:
+    """Keep the fields that are sent; null means the default again. Answers what holds now."""
+    person = await _person(user_id, caller, brain)
+    return {"preferences": (await brain.preferences.change(person.user_id, wishes)).model_dump()}
+
+
+@router.get("/{user_id}/history")
+async def history(
+    user_id: UserId,
+    caller: TheCaller,
+    brain: TheBrain,
+    limit: Limit = 50,
+    after: After = None,
+) -> dict[str, Any]:
+    """The requests of the last ninety days that have ended, the newest first; never the words."""
+    person = await _person(user_id, caller, brain)
+    asks, following = await brain.history.page(person.user_id, limit=limit, after=after)
+    return {"asks": [_shown(asked, person.user_id) for asked in asks], "next": following}
+
+
+@router.delete("/{user_id}")
+async def forget(user_id: UserId, caller: TheCaller, brain: TheBrain) -> dict[str, Any]:
+    """Forget me: everything but the account itself, which the auth service keeps."""
+    person = await _person(user_id, caller, brain)
+    return {"deleted": asdict(await brain.forgetting.forget(person.user_id))}
+
+
+async def _person(user_id: str, caller: Caller, brain: Brain) -> Person:
+    """Whom `user_id` means, if that is the caller's business. Raises `Forbidden`."""
+    if user_id == caller.user_id:
+        return Person(user_id, is_admin=caller.role == "admin")
+    if not caller.is_operator:
+        raise Forbidden("You may see and change only what is your own.")
+    return await brain.identities.resolve(with_prefix(user_id))
+
+
+async def _tier(person: Person, brain: Brain) -> str:
+    """An account's role stands in its token; of others the last request tells it."""
+    if person.is_admin:
+        return "admin"
+    last, _ = await brain.history.page(person.user_id, limit=1)
+    return "admin" if any(asked.by_admin for asked in last) else "free"
+
+
+def _shown(asked: Asked, user_id: str) -> dict[str, Any]:
+    return {
+        "request_id": asked.request_id,
+        "kind": asked.kind,
+        "at": iso(asked.at),
+        "end": asked.end,
+        "route": asked.route,
+        "model": asked.model,
+        "input_tokens": asked.input_tokens,
+        "output_tokens": asked.output_tokens,
+        "conversation_id": id_of(asked.conversation, user_id=user_id),
+    }

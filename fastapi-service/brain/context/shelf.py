@@ -1,0 +1,297 @@
+"""
+All conversations of a person: listing, reading, deleting, leaving.
+
+Not on the path of a question. The rows are those of `context/repository.py`; here they are read as
+people look at them, with when it was said and which model said it.
+
+Deleting must not lose against an answer that is just being written:
+
+    raise the epoch → entries → index rows → header → entries again
+    └ answers begun before are refused                └ of an answer begun in between
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from brain.context.conversation import Conversation
+from brain.context.repository import HEADER, TABLE
+from shared.errors import InvalidRequest, NotFound
+from shared.store import (
+    MAX_WRITES,
+    Change,
+    ConditionFailed,
+    Delete,
+    Key,
+    Matches,
+    Row,
+    Store,
+    Write,
+)
+
+WITHDRAWN = "[removed at the author's request]"
+"""Stands in other people's conversations for what a forgotten person said."""
+
+ENTRIES = "m#"
+PAGE_ROWS = 200
+_CURSOR = re.compile(r"\d{20}-[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A conversation in somebody's list; `updated_at` is when they last asked there."""
+
+    key: str
+    title: str
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that was said; route, model and why belong to answers."""
+
+    role: str
+    text: str
+    name: str
+    at: float
+    route: str | None
+    model: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A conversation as people read it: one page of messages, oldest first."""
+
+    conversation: Conversation
+    created_at: float
+    updated_at: float
+    messages: Sequence[Message]
+    next: str | None
+    """Where the page before this one (older messages) begins; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What went when a person was forgotten."""
+
+    conversations: int
+    messages: int
+
+
+class Shelf:
+    """Reads and removes whole conversations."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def listed(self, user_id: str) -> list[Listed]:
+        """Every conversation `user_id` takes part in, the newest first."""
+        rows = await self._store.query(TABLE, _index(user_id))
+        found = [Listed(row.sk, row.item["title"], row.item["updated_at"]) for row in rows]
+        return sorted(found, key=lambda one: (-one.updated_at, one.key))
+
+    async def open(
+        self, key: str, *, reader: str | None, limit: int, after: str | None = None
+    ) -> Opened:
+        """
+        The newest `limit` messages of a conversation, or those older than the page `after`.
+
+        Raises `NotFound`, `ConversationForbidden` unless `reader` takes part or is None (operator).
+        """
+        header = await self._header(key)
+        conversation = _conversation(key, header)
+        if reader is not None:
+            conversation.check_reader(reader)
+        rows = await self._store.query(
+            TABLE,
+            key,
+            prefix=_entries_of(conversation.epoch),
+            after=None if after is None else _entries_of(conversation.epoch) + _place(after),
+            limit=limit + 1,
+            newest_first=True,
+        )
+        return Opened(
+            conversation=conversation,
+            created_at=header["created_at"],
+            updated_at=header["updated_at"],
+            messages=[_message(row.item) for row in reversed(rows[:limit])],
+            next=_cursor(rows[limit - 1]) if len(rows) > limit else None,
+        )
+
+    async def checked(
+        self, key: str, *, owner: str | None = None, reader: str | None = None
+    ) -> Conversation:
+        """
+        The conversation without its messages, if `owner` began it and `reader` takes part.
+
+        Raises `NotFound`, `ConversationForbidden`; a person who is None is not checked.
+        """
+        conversation = _conversation(key, await self._header(key))
+        if owner is not None:
+            conversation.check_owner(owner)
+        if reader is not None:
+            conversation.check_reader(reader)
+        return conversation
+
+    async def delete(self, key: str, *, person: str | None) -> int:
+        """
+        Remove a conversation for everybody; how many messages it had.
+
+        Raises `NotFound`, `ConversationForbidden` unless `person` began it or is None (operator).
+        """
+        conversation = await self.checked(key, owner=person)
+        while not await self._turn_away_answers(conversation):
+            conversation = await self.checked(key, owner=person)  # it was reset at this moment
+        removed = await self._remove_entries(key, since="")
+        people = {*conversation.participants, conversation.owner or ""} - {""}
+        index: list[Write] = [Delete(Key(TABLE, _index(user), key)) for user in sorted(people)]
+        await self._write_all([*index, Delete(Key(TABLE, key, HEADER))])
+        # A conversation that begins anew counts from epoch 0; what stands later is a leftover.
+        removed += await self._remove_entries(key, since=_entries_of(1))
+        return removed
+
+    async def forget(self, user_id: str) -> Left:
+        """
+        Delete what `user_id` began and blank what they said elsewhere. May be repeated.
+
+        The place in the index goes last, so a run that broke off finds its way again.
+        """
+        deleted = blanked = 0
+        for listed in await self.listed(user_id):
+            item = await self._store.get(Key(TABLE, listed.key, HEADER))
+            if item is not None and item["owner"] == user_id:
+                blanked += await self.delete(listed.key, person=user_id)
+                deleted += 1
+            elif item is not None:
+                blanked += await self._withdraw(listed.key, user_id)
+            await self._store.write(Delete(Key(TABLE, _index(user_id), listed.key)))
+        return Left(conversations=deleted, messages=blanked)
+
+    # ------------------------------------------------------------------ leaving
+
+    async def _withdraw(self, key: str, user_id: str) -> int:
+        blanked, after = 0, None
+        while rows := await self._page(key, after=after):
+            own = [row.sk for row in rows if row.item.get("user_id") == user_id]
+            try:
+                await self._write_all([_blank(key, sk) for sk in own])
+            except ConditionFailed:
+                continue  # reset meanwhile: look at this page again
+            blanked += len(own)
+            after = rows[-1].sk
+        await self._take_out(key, user_id)
+        return blanked
+
+    async def _take_out(self, key: str, user_id: str) -> None:
+        """Remove the name from the header, and the title and summary their words went into."""
+        while (item := await self._store.get(Key(TABLE, key, HEADER))) is not None:
+            conversation = _conversation(key, item)
+            others = {u: n for u, n in conversation.participants.items() if u != user_id}
+            try:
+                await self._store.write(
+                    Change(
+                        Key(TABLE, key, HEADER),
+                        set={"participants": others, "title": ""},
+                        when=Matches({"epoch": conversation.epoch}),
+                    )
+                )
+            except ConditionFailed:
+                continue
+            await self._untitle(key, sorted(others))
+            return
+
+    async def _untitle(self, key: str, people: Sequence[str]) -> None:
+        for user in people:
+            change = Change(Key(TABLE, _index(user), key), set={"title": ""}, when=Matches())
+            with suppress(ConditionFailed):  # they were forgotten, too
+                await self._store.write(change)
+
+    # ------------------------------------------------------------------ rows
+
+    async def _turn_away_answers(self, conversation: Conversation) -> bool:
+        change = Change(
+            Key(TABLE, conversation.key, HEADER),
+            set={"epoch": conversation.epoch + 1},
+            when=Matches({"epoch": conversation.epoch}),
+        )
+        try:
+            await self._store.write(change)
+        except ConditionFailed:
+            return False
+        return True
+
+    async def _header(self, key: str) -> Mapping[str, Any]:
+        item = await self._store.get(Key(TABLE, key, HEADER))
+        if item is None:
+            raise _nothing()
+        return item
+
+    async def _page(self, key: str, *, after: str | None) -> Sequence[Row]:
+        return await self._store.query(TABLE, key, prefix=ENTRIES, after=after, limit=PAGE_ROWS)
+
+    async def _remove_entries(self, key: str, *, since: str) -> int:
+        removed = 0
+        while True:
+            rows = await self._store.query(
+                TABLE, key, prefix=ENTRIES, after=since or None, limit=PAGE_ROWS
+            )
+            if not rows:
+                return removed
+            await self._write_all([Delete(Key(TABLE, key, row.sk)) for row in rows])
+            removed += len(rows)
+
+    async def _write_all(self, writes: Sequence[Write]) -> None:
+        for start in range(0, len(writes), MAX_WRITES):
+            await self._store.write(*writes[start : start + MAX_WRITES])
+
+
+def _nothing() -> NotFound:
+    return NotFound("There is no such conversation.")
+
+
+def _index(user_id: str) -> str:
+    return f"of#{user_id}"
+
+
+def _entries_of(epoch: int) -> str:
+    return f"{ENTRIES}{epoch:08d}#"
+
+
+def _conversation(key: str, header: Mapping[str, Any]) -> Conversation:
+    return Conversation(
+        key=key,
+        owner=header["owner"],
+        participants=header["participants"],
+        title=header.get("title", ""),
+        epoch=int(header["epoch"]),
+    )
+
+
+def _message(item: Mapping[str, Any]) -> Message:
+    return Message(
+        role=item["role"],
+        text=item["text"],
+        name=item.get("name", ""),
+        at=item["at"],
+        route=item.get("route"),
+        model=item.get("model"),
+        why=item.get("why"),
+    )
+
+
+def _blank(key: str, sk: str) -> Change:
+    gone = {"text": WITHDRAWN, "name": "", "user_id": ""}
+    return Change(Key(TABLE, key, sk), set=gone, when=Matches())
+
+
+def _cursor(row: Row) -> str:
+    return "-".join(row.sk.split("#")[2:])
+
+
+def _place(cursor: str) -> str:
+    if not _CURSOR.fullmatch(cursor):
+        raise InvalidRequest("Please correct `after`: take it from `next` of the page before.")
+    return cursor.replace("-", "#")

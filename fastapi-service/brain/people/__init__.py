@@ -1,0 +1,1 @@
+"""What the brain knows of a person beside their conversations, and how it forgets them."""
