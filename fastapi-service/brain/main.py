@@ -6,6 +6,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from brain import VERSION
 from brain.api import chat_socket, errors, health, jobs
 from brain.wiring import Brain
+from shared.gate import Gate
+from shared.protocol import MAX_FRAME_BYTES
 
 
 def create_app(brain: Brain) -> FastAPI:
@@ -18,6 +20,7 @@ def create_app(brain: Brain) -> FastAPI:
         allow_methods=["*"],
         allow_headers=["Authorization", "Content-Type"],
     )
+    app.add_middleware(Gate, allowed_origins=brain.allowed_origins, max_body_bytes=MAX_FRAME_BYTES)
     errors.install(app)
     app.include_router(health.router)
     app.include_router(jobs.router)

@@ -35,6 +35,7 @@ TABLES = ("jobs", "conversations")
 REVOCATIONS_EVERY_SECONDS = 5.0
 INVENTORY_EVERY_SECONDS = 10.0
 FIRST_LOOK_SECONDS = 3.0
+AUTH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ async def running(
                 "The auth service",
                 settings.auth_url,
                 token=settings.service_token.get_secret_value(),
+                timeout_seconds=AUTH_SECONDS,
             )
         )
         profile = load_profile(_profile_name(settings))
@@ -148,13 +150,18 @@ def _build(
         streaming=settings.enable_streaming,
     )
     worker = Worker(
-        queue, turn, outboxes, clock=clock, backend_wait_seconds=settings.backend_wait_seconds
+        queue,
+        turn,
+        Orders(conversations),
+        outboxes,
+        clock=clock,
+        backend_wait_seconds=settings.backend_wait_seconds,
     )
+    verifier = TokenVerifier(settings.jwt_secret_key.get_secret_value(), clock=clock)
     identities = Identities(auth, clock=clock)
     desk = Desk(
-        admission=Admission(queue, conversations, identities, clock=clock),
+        admission=Admission(queue, conversations, identities, verifier, clock=clock),
         worker=worker,
-        orders=Orders(jobs, conversations),
         queue=queue,
         jobs=jobs,
         outboxes=outboxes,
@@ -163,7 +170,7 @@ def _build(
         settings=settings,
         clock=clock,
         store=store,
-        verifier=TokenVerifier(settings.jwt_secret_key.get_secret_value(), clock=clock),
+        verifier=verifier,
         vram=vram,
         queue=queue,
         outboxes=outboxes,

@@ -22,6 +22,7 @@ Stage = Literal[
     "thinking", "generating", "saving",
 ]  # fmt: skip
 Id = Annotated[str, Field(min_length=1, max_length=128)]
+Word = Annotated[str, Field(max_length=128)]
 
 
 class Frame(BaseModel):
@@ -47,11 +48,11 @@ class Attachment(Frame):
 class AskOptions(Frame):
     """What the asker wants different from the default."""
 
-    route: str | None = None
-    model: str | None = None
+    route: Word | None = None
+    model: Word | None = None
     think: bool | Literal["low", "medium", "high"] | None = None
     web_search: bool | None = None
-    persona: str | None = None
+    persona: Word | None = None
 
 
 class Hello(Frame):

@@ -46,6 +46,10 @@ class TokenVerifier:
         self._revoked = frozenset(token_ids)
         self._disabled = frozenset(disabled_users)
 
+    def is_disabled(self, user_id: str) -> bool:
+        """Whether an operator has disabled this person."""
+        return user_id in self._disabled
+
     def verify(self, token: str) -> Claims:
         """The claims of `token`, or `AuthRequired` with a sentence that says what to do."""
         claims = self._checked.get(token)

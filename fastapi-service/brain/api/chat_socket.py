@@ -5,16 +5,20 @@ It reads while it writes, so that a `cancel` is seen while tokens flow, and losi
 nothing but the socket.
 """
 
+from collections import Counter
+
 import anyio
 import structlog
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, WebSocket
 from fastapi.responses import JSONResponse
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnect
 
-from brain.api.deps import PROTOCOL, caller_of, get_brain
+from brain.api.deps import PROTOCOL, caller_of, get_brain, offered_protocols
 from brain.chat.admission import Caller
 from brain.chat.desk import failed
-from brain.chat.outbox import Outbox
+from brain.chat.errors import Cancelled
+from brain.chat.outbox import Reader
 from brain.wiring import Brain
 from shared.errors import AuthRequired, BoundaryError, Forbidden
 from shared.protocol import (
@@ -30,7 +34,6 @@ from shared.protocol import (
     Reset,
     Summarize,
     Surface,
-    ToBrain,
     Welcome,
     encode,
     parse_to_brain,
@@ -41,6 +44,15 @@ log = structlog.get_logger(__name__)
 REPLACED = 4001
 SIGN_IN_ENDED = 1008
 SIGN_IN_CHECK_SECONDS = 2.0
+GREETING_SECONDS = 60.0
+ASKS_IN_HAND = 100
+"""Asks read from a socket and not stored yet; more wait in the socket."""
+
+LOST = (WebSocketDisconnect, anyio.BrokenResourceError, RuntimeError)
+"""How Starlette and uvicorn say that the other side is gone."""
+
+
+_Asked = Ask | Reset | Summarize | Close
 
 
 class NotGreeted(Malformed):
@@ -74,14 +86,10 @@ async def _serve(socket: WebSocket, *, kind: str, surface: Surface) -> None:
     except BoundaryError as refusal:
         await socket.send_denial_response(JSONResponse(refusal.body(), refusal.status))
         return
-    offered = socket.headers.get("sec-websocket-protocol", "")
-    await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered.split(",")[0] else None)
-    relay = _Relay(socket, brain, caller, surface)
+    await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered_protocols(socket) else None)
     try:
-        await relay.run()
-    except (WebSocketDisconnect, anyio.BrokenResourceError, RuntimeError) as lost:
-        if isinstance(lost, RuntimeError) and socket.client_state is WebSocketState.CONNECTED:
-            raise
+        await _Relay(socket, brain, caller, surface).run()
+    except* LOST:
         log.debug("socket.lost")
 
 
@@ -101,25 +109,41 @@ class _Relay:
         self._caller = caller
         self._surface = surface
         self._client_id = ""
-        self._outbox: Outbox | None = None
         self._ungreeted = 0
+        self._in_hand: Counter[str] = Counter()
+        """Ids of asks that were read and not stored yet."""
+        self._dropped: set[str] = set()
+        """Those of them that were cancelled since."""
 
     async def run(self) -> None:
-        """Until the client leaves or another connection of it takes over."""
-        outbox, resumed = await self._greeted()
-        replaced = outbox.attach()
+        """Until the client leaves, its sign-in ends or another connection of it takes over."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch_sign_in, tasks.cancel_scope)
+            try:
+                with anyio.fail_after(GREETING_SECONDS):
+                    reader = await self._greeted()
+            except TimeoutError:
+                await self._close(SIGN_IN_ENDED, "no hello came")
+            else:
+                await self._talk(reader)
+            tasks.cancel_scope.cancel()
+
+    async def _talk(self, reader: Reader) -> None:
+        asks, todo = anyio.create_memory_object_stream[_Asked](ASKS_IN_HAND)
         try:
-            await self._send(Welcome(session_id=outbox.session_id, resumed=resumed))
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._write, outbox)
-                tasks.start_soon(self._leave_when, replaced, tasks.cancel_scope)
-                tasks.start_soon(self._watch_sign_in, tasks.cancel_scope)
-                await self._read()
+            await self._send(Welcome(session_id=reader.session_id, resumed=reader.resumed))
+            async with asks, todo, anyio.create_task_group() as tasks:
+                tasks.start_soon(self._write, reader)
+                tasks.start_soon(self._submit, reader, todo)
+                tasks.start_soon(self._leave_when_replaced, reader, tasks.cancel_scope)
+                await self._read(reader, asks)
                 tasks.cancel_scope.cancel()
         finally:
-            outbox.detach(replaced)
+            reader.leave()
 
-    async def _greeted(self) -> tuple[Outbox, bool]:
+    # ------------------------------------------------------------------ greeting
+
+    async def _greeted(self) -> Reader:
         """Wait for a `hello` that can be answered; refuse everything else."""
         while True:
             ask_id = None
@@ -139,20 +163,22 @@ class _Relay:
                 known = ask_id or getattr(refusal, "ask_id", None)
                 await self._socket.send_text(encode(failed(refusal, known), self._ungreeted))
 
-    async def _greet(self, hello: Hello) -> tuple[Outbox, bool]:
+    async def _greet(self, hello: Hello) -> Reader:
         if hello.protocol != PROTOCOL_VERSION:
             raise Malformed(
                 f"Please correct `protocol`: this brain speaks {PROTOCOL_VERSION}, "
                 f"not {hello.protocol}."
             )
-        outbox, resumed = await self._desk.greet(
+        caller_of(self._socket, self._brain)  # it may have ended since the upgrade
+        self._client_id = hello.client_id
+        return await self._desk.greet(
             self._caller,
             client_id=hello.client_id,
             session_id=hello.session_id,
             after=hello.after,
         )
-        self._client_id, self._outbox = hello.client_id, outbox
-        return outbox, resumed
+
+    # ------------------------------------------------------------------ reading
 
     async def _receive(self) -> str:
         message = await self._socket.receive()
@@ -163,48 +189,80 @@ class _Relay:
             raise Malformed("Frames are text, not bytes.")
         return str(text)
 
-    async def _read(self) -> None:
-        assert self._outbox is not None
+    async def _read(self, reader: Reader, asks: MemoryObjectSendStream[_Asked]) -> None:
         while True:
             try:
                 frame = parse_to_brain(await self._receive())
             except WebSocketDisconnect:
                 return
             except Malformed as refusal:
-                self._outbox.put(failed(refusal, refusal.ask_id))
+                reader.put(failed(refusal, refusal.ask_id))
                 continue
             try:
-                await self._handle(frame, self._outbox)
+                match frame:
+                    case Ask() | Reset() | Summarize() | Close():
+                        self._in_hand[frame.ask_id] += 1
+                        await asks.send(frame)
+                    case Cancel():
+                        await self._cancel(frame, reader)
+                    case Ack(seq=seq):
+                        ends = reader.acknowledge(seq)
+                        await self._desk.acknowledge(ends, self._caller, client_id=self._client_id)
+                    case Ping():
+                        await self._send(Pong())
+                    case Hello():
+                        raise Malformed("`hello` was already said on this connection.")
             except BoundaryError as refusal:
-                self._outbox.put(failed(refusal, getattr(frame, "ask_id", None)))
+                reader.put(failed(refusal, getattr(frame, "ask_id", None)))
 
-    async def _handle(self, frame: ToBrain, outbox: Outbox) -> None:
-        desk, caller, client_id = self._desk, self._caller, self._client_id
-        match frame:
-            case Ask():
-                await desk.submit(frame, caller, client_id=client_id, surface=self._surface)
-            case Cancel():
-                await desk.cancel(frame, caller, client_id=client_id)
-            case Ack(seq=seq):
-                await desk.acknowledge(outbox, seq, caller, client_id=client_id)
-            case Reset() | Summarize() | Close():
-                await desk.order(frame, caller, client_id=client_id, surface=self._surface)
-            case Ping():
-                await self._send(Pong())
-            case Hello():
-                raise Malformed("`hello` was already said on this connection.")
+    async def _cancel(self, frame: Cancel, reader: Reader) -> None:
+        ask_id, caller, client_id = frame.ask_id, self._caller, self._client_id
+        if self._in_hand[ask_id] and not self._desk.knows(ask_id, caller, client_id=client_id):
+            if ask_id not in self._dropped:
+                self._dropped.add(ask_id)
+                reader.put(failed(Cancelled(), ask_id))
+        else:
+            await self._desk.cancel(frame, caller, client_id=client_id)
 
-    async def _write(self, outbox: Outbox) -> None:
+    async def _submit(self, reader: Reader, todo: MemoryObjectReceiveStream[_Asked]) -> None:
+        """Asks in their order, beside the reading, so that a slow store keeps no cancel waiting."""
+        async for frame in todo:
+            try:
+                if frame.ask_id not in self._dropped:
+                    await self._hand_over(frame)
+            except BoundaryError as refusal:
+                reader.put(failed(refusal, frame.ask_id))
+            finally:
+                self._in_hand[frame.ask_id] -= 1
+                if not self._in_hand[frame.ask_id]:
+                    del self._in_hand[frame.ask_id]
+                    self._dropped.discard(frame.ask_id)
+
+    async def _hand_over(self, frame: _Asked) -> None:
+        caller, client_id, surface = self._caller, self._client_id, self._surface
+        if isinstance(frame, Ask):
+            await self._desk.submit(frame, caller, client_id=client_id, surface=surface)
+        else:
+            await self._desk.order(frame, caller, client_id=client_id, surface=surface)
+
+    # ------------------------------------------------------------------ writing
+
+    async def _write(self, reader: Reader) -> None:
         try:
             while True:
-                for seq, frame in await outbox.next_frames():
+                for seq, frame in await reader.next_frames():
                     await self._socket.send_text(encode(frame, seq))
-        except (WebSocketDisconnect, RuntimeError):
+        except LOST:
             log.debug("socket.lost")  # the reader learns it too and ends the relay
 
-    async def _leave_when(self, replaced: anyio.Event, scope: anyio.CancelScope) -> None:
-        await replaced.wait()
-        await self._socket.close(REPLACED, "another connection of this client took over")
+    async def _send(self, frame: Welcome | Pong) -> None:
+        await self._socket.send_text(encode(frame))
+
+    # ------------------------------------------------------------------ leaving
+
+    async def _leave_when_replaced(self, reader: Reader, scope: anyio.CancelScope) -> None:
+        await reader.replaced.wait()
+        await self._close(REPLACED, "another connection of this client took over")
         scope.cancel()
 
     async def _watch_sign_in(self, scope: anyio.CancelScope) -> None:
@@ -214,8 +272,11 @@ class _Relay:
             try:
                 caller_of(self._socket, self._brain)
             except AuthRequired as ended:
-                await self._socket.close(SIGN_IN_ENDED, ended.message)
+                await self._close(SIGN_IN_ENDED, ended.message)
                 scope.cancel()
 
-    async def _send(self, frame: Welcome | Pong) -> None:
-        await self._socket.send_text(encode(frame))
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            await self._socket.close(code, reason)
+        except LOST:
+            log.debug("socket.lost")

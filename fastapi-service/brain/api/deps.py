@@ -53,9 +53,14 @@ def operator_of(caller: TheCaller) -> Caller:
 TheOperator = Annotated[Caller, Depends(operator_of)]
 
 
-def _subprotocol_token(connection: HTTPConnection) -> str | None:
+def offered_protocols(connection: HTTPConnection) -> list[str]:
+    """The subprotocols a WebSocket client offers, in its order (RFC 6455, section 4.1)."""
     offered = connection.headers.get("sec-websocket-protocol", "")
-    for name in (part.strip() for part in offered.split(",")):
+    return [part.strip() for part in offered.split(",") if part.strip()]
+
+
+def _subprotocol_token(connection: HTTPConnection) -> str | None:
+    for name in offered_protocols(connection):
         if name.startswith(BEARER_PROTOCOL):
             return name.removeprefix(BEARER_PROTOCOL) or None
     return None

@@ -14,6 +14,8 @@ from shared.store import Key
 
 router = APIRouter(tags=["health"])
 Condition = Literal["healthy", "degraded", "unhealthy"]
+FULL_PCT = 95.0
+"""Above this the memory for models counts as full (protocol section 4)."""
 
 
 @router.get("/")
@@ -37,9 +39,12 @@ async def health(brain: TheBrain) -> JSONResponse:
     """One report over all parts; 503 only when no question can be taken."""
     store_works = await _store_works(brain)
     memory = brain.vram.status()
-    servers_up = any(server.up for server in memory.servers)
+    usage_pct = 100 * memory.used_gb / memory.hard_gb
+    servers_up = bool(memory.servers) and all(server.up for server in memory.servers)
+    ollama_up = all(server.up for server in memory.servers if server.kind == "ollama")
+    fine = servers_up and usage_pct <= FULL_PCT
     takes_asks = store_works and brain.queue.is_open
-    status: Condition = "unhealthy" if not takes_asks else "healthy" if servers_up else "degraded"
+    status: Condition = "unhealthy" if not takes_asks else "healthy" if fine else "degraded"
     report = {
         "status": status,
         "timestamp": iso(brain.clock.now()),
@@ -48,16 +53,17 @@ async def health(brain: TheBrain) -> JSONResponse:
         "components": {
             "database": _word(store_works),
             "queue": _word(brain.queue.is_open),
-            "ollama": _word(servers_up),
+            "ollama": _word(ollama_up),
+            **{server.name: _word(server.up) for server in memory.servers},
         },
         "services": {
             "dynamodb": store_works,
-            "ollama": servers_up,
+            "ollama": ollama_up,
             "model_loaded": bool(memory.loaded),
         },
         "vram": {
-            "healthy": True,
-            "usage_pct": round(100 * memory.used_gb / memory.hard_gb, 1),
+            "healthy": usage_pct <= FULL_PCT,
+            "usage_pct": round(usage_pct, 1),
             "available_gb": round(memory.hard_gb - memory.used_gb, 1),
             "psi_full_avg10": None,
             "loaded_models": [model.name for model in memory.loaded],

@@ -11,7 +11,7 @@ from typing import Literal
 
 import structlog
 
-from brain.chat.identities import Identities, with_prefix
+from brain.chat.identities import Identities, Person, with_prefix
 from brain.context.conversation import DISCORD_PREFIX, key_of
 from brain.context.errors import ConversationForbidden, TooLong
 from brain.context.repository import ConversationRepository
@@ -19,8 +19,9 @@ from brain.jobs.job import Job, Kind, request_id_for
 from brain.jobs.queue import JobQueue, Placed
 from brain.routing.routes import ROUTE_NAMES, parse_route
 from shared.clock import Clock
-from shared.errors import InvalidRequest
+from shared.errors import Forbidden, InvalidRequest
 from shared.protocol import Ask, Surface
+from shared.tokens import TokenVerifier
 
 log = structlog.get_logger(__name__)
 MAX_TEXT_CHARS = 100_000
@@ -48,6 +49,13 @@ class Caller:
         return self.kind == "service" or self.role == "admin"
 
 
+class AccountDisabled(Forbidden):
+    """An operator has disabled the account of the person who asks."""
+
+    def __init__(self) -> None:
+        super().__init__("Your account is disabled; please talk to the operator.")
+
+
 class UnsupportedFile(InvalidRequest):
     """This version answers text only."""
 
@@ -68,12 +76,14 @@ class Admission:
         queue: JobQueue,
         conversations: ConversationRepository,
         identities: Identities,
+        verifier: TokenVerifier,
         *,
         clock: Clock,
     ) -> None:
         self._queue = queue
         self._conversations = conversations
         self._identities = identities
+        self._verifier = verifier
         self._clock = clock
 
     async def submit(
@@ -97,31 +107,34 @@ class Admission:
         self, ask: Ask, caller: Caller, *, client_id: str, surface: Surface, kind: Kind
     ) -> Job:
         """The job of `ask`, with the person and the conversation it really belongs to."""
-        user_id, user_name = await self._person(ask, caller)
-        conversation = await self._conversation(ask.conversation_id, caller, user_id)
+        person = await self._person(ask, caller)
+        conversation = await self._conversation(ask.conversation_id, caller, person.user_id)
         return Job(
             request_id=request_id_for(caller.principal, client_id, ask.ask_id),
             ask_id=ask.ask_id,
             principal=caller.principal,
             client_id=client_id,
-            user_id=user_id,
-            user_name=user_name,
+            user_id=person.user_id,
+            user_name=caller.name if caller.kind == "user" else ask.user_name or "",
             conversation=conversation,
             text=ask.text,
             surface=ask.surface or surface,
             asked_at=self._clock.now(),
             order=self._queue.next_order(),
             kind=kind,
+            by_admin=person.is_admin,
             options=ask.options,
         )
 
-    async def _person(self, ask: Ask, caller: Caller) -> tuple[str, str]:
+    async def _person(self, ask: Ask, caller: Caller) -> Person:
         if caller.kind == "user":
-            return caller.user_id, caller.name
+            return Person(caller.user_id, is_admin=caller.role == "admin")
         if not ask.user_id:
             raise InvalidRequest("Please correct `user_id`: field required.")
-        user_id = await self._identities.resolve(with_prefix(ask.user_id))
-        return user_id, ask.user_name or ""
+        person = await self._identities.resolve(with_prefix(ask.user_id))
+        if self._verifier.is_disabled(person.user_id):
+            raise AccountDisabled
+        return person
 
     async def _conversation(self, conversation_id: str, caller: Caller, user_id: str) -> str:
         if caller.kind == "service":

@@ -4,12 +4,13 @@ The front desk: what a client may ask of the chat, whichever door it came throug
 Every answer that belongs to an ask is a frame in the client's outbox.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
 from brain.chat.admission import Admission, Caller
 from brain.chat.errors import UnknownAsk
-from brain.chat.orders import Orders
-from brain.chat.outbox import Outbox, Outboxes
+from brain.chat.outbox import Outboxes, Reader
 from brain.chat.worker import Worker
 from brain.jobs.job import Job, Kind, request_id_for
 from brain.jobs.queue import JobQueue, Placed
@@ -19,6 +20,7 @@ from shared.protocol import (
     Ask,
     Cancel,
     Close,
+    End,
     Failed,
     Queued,
     Reset,
@@ -37,14 +39,12 @@ class Desk:
         *,
         admission: Admission,
         worker: Worker,
-        orders: Orders,
         queue: JobQueue,
         jobs: JobRepository,
         outboxes: Outboxes,
     ) -> None:
         self._admission = admission
         self._worker = worker
-        self._orders = orders
         self._queue = queue
         self._jobs = jobs
         self._outboxes = outboxes
@@ -71,28 +71,20 @@ class Desk:
         else:
             queued = Queued(ask_id=job.ask_id, request_id=job.request_id, position=placed.position)
             self._outboxes.put(job.principal, client_id, queued)
-            self._worker.note_queued(job, placed.position)
+            self._worker.note_queued(job)
         return job, placed
 
     async def order(
         self, frame: Reset | Summarize | Close, caller: Caller, *, client_id: str, surface: Surface
     ) -> None:
-        """Carry out what is asked of a whole conversation. Raises `BoundaryError`."""
+        """Queue what is asked of a whole conversation. Raises `BoundaryError`."""
         ask = Ask(
             ask_id=frame.ask_id,
             user_id=frame.user_id,
             conversation_id=frame.conversation_id,
             text="",
         )
-        if isinstance(frame, Summarize):
-            await self.submit(ask, caller, client_id=client_id, surface=surface, kind="summarize")
-            return
-        job = await self._admission.job_for(
-            ask, caller, client_id=client_id, surface=surface, kind=frame.type
-        )
-        end = await self._orders.carry_out(job, by_operator=caller.role == "admin")
-        self._outboxes.put(job.principal, client_id, end)
-        log.info("conversation.order", kind=frame.type, request_id=job.request_id)
+        await self.submit(ask, caller, client_id=client_id, surface=surface, kind=frame.type)
 
     async def cancel(self, frame: Cancel, caller: Caller, *, client_id: str) -> None:
         """
@@ -104,6 +96,11 @@ class Desk:
         ended = await self.stop(request_id)
         if ended is not None and ended.end is not None:
             self._outboxes.put(caller.principal, client_id, ended.end)
+
+    def knows(self, ask_id: str, caller: Caller, *, client_id: str) -> bool:
+        """Whether this ask is on its way into the queue, waiting or running."""
+        request_id = request_id_for(caller.principal, client_id, ask_id)
+        return self._queue.find(request_id) is not None
 
     async def stop(self, request_id: str) -> Stored | None:
         """
@@ -120,6 +117,9 @@ class Desk:
 
     async def find(self, request_id: str) -> Stored:
         """What is known of a request. Raises `UnknownAsk`."""
+        known = self._queue.find(request_id)
+        if known is not None:
+            return known
         stored = await self._jobs.get(request_id)
         if stored is None:
             raise UnknownAsk
@@ -131,26 +131,25 @@ class Desk:
 
     async def greet(
         self, caller: Caller, *, client_id: str, session_id: str | None, after: int
-    ) -> tuple[Outbox, bool]:
+    ) -> Reader:
         """
-        The client's outbox and whether its session was resumed.
+        A place in the client's outbox.
 
         What the client has not acknowledged and no longer stands in the outbox follows from the
         store. Raises `StoreUnavailable`.
         """
         ends = await self._jobs.unshown(caller.principal, client_id)
         outbox = self._outboxes.of(caller.principal, client_id)
-        resumed = outbox.greet(session_id, after)
+        # No await from here: an end that came while the store was read is kept in the outbox.
+        reader = outbox.greet(session_id, after)
+        kept = outbox.kept_ends()
         for end in ends:
-            if end.ask_id is not None and not outbox.holds_end_of(end.ask_id):
+            if end.ask_id not in kept:
                 outbox.put(end)
-        return outbox, resumed
+        return reader
 
-    async def acknowledge(
-        self, outbox: Outbox, seq: int, caller: Caller, *, client_id: str
-    ) -> None:
-        """Everything up to `seq` was shown."""
-        ends = outbox.acknowledge(seq)
+    async def acknowledge(self, ends: Sequence[End], caller: Caller, *, client_id: str) -> None:
+        """These end frames were shown."""
         if not ends:
             return
         try:

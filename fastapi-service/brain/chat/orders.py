@@ -1,9 +1,8 @@
-"""What can be done to a whole conversation at once: reset and close. They do not queue."""
+"""What can be done to a whole conversation at once: reset and close."""
 
 from brain.context.repository import ConversationRepository
 from brain.jobs.job import Job
-from brain.jobs.repository import JobRepository
-from shared.protocol import Done, End
+from shared.protocol import Done
 
 SENTENCES = {
     "reset": "This conversation starts anew; what was said before is forgotten.",
@@ -12,25 +11,19 @@ SENTENCES = {
 
 
 class Orders:
-    """Carries out resets and closes, each once however often it is sent."""
+    """Carries out a reset or close once everything asked before it there has ended."""
 
-    def __init__(self, jobs: JobRepository, conversations: ConversationRepository) -> None:
-        self._jobs = jobs
+    def __init__(self, conversations: ConversationRepository) -> None:
         self._conversations = conversations
 
-    async def carry_out(self, job: Job, *, by_operator: bool) -> End:
+    async def carry_out(self, job: Job) -> Done:
         """
-        Reset or close and return the end frame.
+        Forget what was said and return the end frame.
 
         Raises `ConversationForbidden` unless the person began the conversation or is an admin.
         """
-        before = await self._jobs.get(job.request_id)
-        if before is not None and before.end is not None:
-            return before.end
         conversation = await self._conversations.load(job.conversation, entries=1)
-        if not by_operator:
+        if not job.by_admin:
             conversation.check_owner(job.user_id)
-        await self._conversations.reset(conversation, user_id=job.user_id, user_name=job.user_name)
-        end = Done(ask_id=job.ask_id, request_id=job.request_id, text=SENTENCES[job.kind])
-        await self._jobs.add_ended(job, end)
-        return end
+        await self._conversations.reset(conversation)
+        return Done(ask_id=job.ask_id, request_id=job.request_id, text=SENTENCES[job.kind])

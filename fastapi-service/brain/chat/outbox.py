@@ -73,19 +73,57 @@ class _Live:
             self.text.clear()
 
 
+class Reader:
+    """One connection's place in an outbox; useless once another connection has taken over."""
+
+    def __init__(self, outbox: "Outbox", *, sent: int, resumed: bool) -> None:
+        self._outbox = outbox
+        self.sent = sent
+        self.resumed = resumed
+        self.replaced = anyio.Event()
+
+    @property
+    def session_id(self) -> str:
+        """The session this connection belongs to."""
+        return self._outbox.session_id
+
+    def put(self, frame: ToClient) -> None:
+        """Hand `frame` to this client."""
+        self._outbox.put(frame)
+
+    async def next_frames(self) -> list[tuple[int, ToClient]]:
+        """Wait for unsent frames and return them in order; they count as sent."""
+        while True:
+            news = self._outbox.news
+            found = [] if self.replaced.is_set() else self._outbox.unsent(after=self.sent)
+            if found:
+                self.sent = found[-1][0]
+                self._outbox.sent = self.sent
+                return found
+            await news.wait()
+
+    def acknowledge(self, seq: int) -> list[End]:
+        """Forget all frames up to `seq`; the end frames among them, which have now been shown."""
+        return [] if self.replaced.is_set() else self._outbox.forget_until(seq)
+
+    def leave(self) -> None:
+        """The connection is gone; its frames wait."""
+        self._outbox.leave(self)
+
+
 class Outbox:
-    """The frames of one client. One socket reads at a time; any number of turns write."""
+    """The frames of one client. One connection reads at a time; any number of turns write."""
 
     def __init__(self) -> None:
         self.session_id = ""
+        self.sent = 0
+        self.news = anyio.Event()
         self._last = 0
         self._light: dict[int, ToClient] = {}
         self._lasting: dict[int, ToClient] = {}
-        self._sent = 0
         self._open_piece: dict[str, int] = {}
         self._live: dict[str, _Live] = {}
-        self._news = anyio.Event()
-        self._replaced: anyio.Event | None = None
+        self._reader: Reader | None = None
 
     # ------------------------------------------------------------------ writing
 
@@ -94,19 +132,19 @@ class Outbox:
         ask_id = getattr(frame, "ask_id", None)
         if ask_id is not None:
             self._follow(ask_id, frame)
-        if not self.session_id:
+        lasting = isinstance(frame, Done | Failed | Artifact)
+        if not lasting and not self.session_id:
             return  # nobody has greeted yet; `greet` tells what is going on
         if isinstance(frame, Delta | Thinking) and self._merge(frame):
             return
         self._last += 1
-        lasting = isinstance(frame, Done | Failed | Artifact)
         (self._lasting if lasting else self._light)[self._last] = frame
         if ask_id is not None:
             self._open_piece[ask_id] = self._last
             if isinstance(frame, Done | Failed):
                 del self._open_piece[ask_id]
         self._forget_the_oldest()
-        self._news.set()
+        self._ring()
 
     def _follow(self, ask_id: str, frame: ToClient) -> None:
         if isinstance(frame, Done | Failed):
@@ -117,7 +155,7 @@ class Outbox:
     def _merge(self, frame: Delta | Thinking) -> bool:
         """Append to the last frame of this ask if that is an unsent piece of the same kind."""
         seq = self._open_piece.get(frame.ask_id, 0)
-        last = self._light.get(seq) if seq > self._sent else None
+        last = self._light.get(seq) if seq > self.sent else None
         if (
             isinstance(last, type(frame))
             and last.attempt == frame.attempt
@@ -135,90 +173,75 @@ class Outbox:
             while len(kept) > bound:
                 del kept[next(iter(kept))]
 
+    def _ring(self) -> None:
+        self.news.set()
+        self.news = anyio.Event()
+
     # ------------------------------------------------------------------ reading
 
-    def greet(self, session_id: str | None, after: int) -> bool:
+    def greet(self, session_id: str | None, after: int) -> Reader:
         """
-        Begin or resume a session; whether it was resumed behind frame number `after`.
+        Begin or resume a session and become its reader; whoever read before reads no more.
 
-        A new session starts at 1 with what is going on right now.
+        A known session goes on behind frame number `after`. A new one starts at 1 with the end
+        frames that were not acknowledged and with what is going on right now.
         """
-        if session_id is not None and secrets.compare_digest(
-            session_id.encode(), (self.session_id or "-").encode()
-        ):
-            self._sent = min(after, self._last)
-            self._news.set()
-            return True
-        self.session_id = secrets.token_urlsafe(24)
-        self._last = self._sent = 0
+        resumed = bool(self.session_id) and _same(session_id, self.session_id)
+        if not resumed:
+            self.session_id = secrets.token_urlsafe(24)
+            self._number_anew()
+        if self._reader is not None:
+            self._reader.replaced.set()
+        self.sent = min(after, self._last) if resumed else 0
+        self._reader = Reader(self, sent=self.sent, resumed=resumed)
+        self._ring()
+        return self._reader
+
+    def _number_anew(self) -> None:
+        ends = list(self._lasting.values())
         self._light.clear()
-        self._lasting.clear()
+        self._lasting = dict(enumerate(ends, start=1))
+        self._last = len(ends)
         self._open_piece.clear()
-        for ask_id, live in list(self._live.items()):
+        for ask_id, live in self._live.items():
             for frame in live.frames(ask_id):
                 self._last += 1
                 self._light[self._last] = frame
-        self._news.set()
-        return False
 
-    def attach(self) -> anyio.Event:
-        """Become the reader; the event is set when another connection takes over."""
-        if self._replaced is not None:
-            self._replaced.set()
-        self._replaced = anyio.Event()
-        return self._replaced
-
-    def detach(self, replaced: anyio.Event) -> None:
-        """Stop being the reader, unless another took over already."""
-        if self._replaced is replaced:
-            self._replaced = None
-
-    async def next_frames(self) -> list[tuple[int, ToClient]]:
-        """Wait for unsent frames and return them in order; they count as sent."""
-        while True:
-            found = self._unsent()
-            if found:
-                self._sent = found[-1][0]
-                return found
-            self._news = anyio.Event()
-            await self._news.wait()
-
-    def _unsent(self) -> list[tuple[int, ToClient]]:
-        if self._sent >= self._last:
-            return []
-        unsent = []
+    def unsent(self, *, after: int) -> list[tuple[int, ToClient]]:
+        """The kept frames with a number above `after`, in order."""
+        found = []
         for kept in (self._light, self._lasting):
             for seq in reversed(kept):
-                if seq <= self._sent:
+                if seq <= after:
                     break
-                unsent.append((seq, kept[seq]))
-        self._sent = self._last if not unsent else self._sent
-        unsent.sort(key=lambda numbered: numbered[0])
-        return unsent
+                found.append((seq, kept[seq]))
+        found.sort(key=lambda numbered: numbered[0])
+        return found
 
-    def acknowledge(self, seq: int) -> list[End]:
-        """Forget all frames up to `seq`; the end frames among them, which have now been shown."""
-        for number in [number for number in self._light if number <= seq]:
-            del self._light[number]
-        shown = [number for number in self._lasting if number <= seq]
+    def forget_until(self, seq: int) -> list[End]:
+        """Drop all frames up to `seq`; the end frames among them."""
         ends = []
-        for number in shown:
-            frame = self._lasting.pop(number)
-            if isinstance(frame, Done | Failed):
-                ends.append(frame)
+        for kept in (self._light, self._lasting):
+            while (first := next(iter(kept), seq + 1)) <= seq:
+                frame = kept.pop(first)
+                if isinstance(frame, Done | Failed):
+                    ends.append(frame)
         return ends
 
-    def holds_end_of(self, ask_id: str) -> bool:
-        """Whether the end frame of that ask is kept here."""
-        return any(
-            isinstance(frame, Done | Failed) and frame.ask_id == ask_id
-            for frame in self._lasting.values()
-        )
+    def leave(self, reader: Reader) -> None:
+        """This connection is gone, unless another took over already."""
+        if self._reader is reader:
+            self._reader = None
+
+    def kept_ends(self) -> set[str | None]:
+        """Ids of the asks whose end frames are kept here."""
+        return {f.ask_id for f in self._lasting.values() if isinstance(f, Done | Failed)}
 
     @property
     def attached(self) -> bool:
-        """Whether a socket is reading."""
-        return self._replaced is not None
+        """Whether a connection is reading."""
+        return self._reader is not None
 
     @property
     def idle(self) -> bool:
@@ -226,11 +249,16 @@ class Outbox:
         return not self.attached and not self._live
 
 
+def _same(given: str | None, own: str) -> bool:
+    return given is not None and secrets.compare_digest(given.encode(), own.encode())
+
+
 class Outboxes:
     """One outbox a client, found by who authenticated and the client's own id."""
 
     def __init__(self) -> None:
         self._outboxes: dict[tuple[str, str], Outbox] = {}
+        self._sweep_at = MAX_IDLE_OUTBOXES
 
     def of(self, principal: str, client_id: str) -> Outbox:
         """The outbox of that client, made on first use."""
@@ -256,11 +284,13 @@ class Outboxes:
         """How many sockets are reading."""
         return sum(outbox.attached for outbox in self._outboxes.values())
 
+    def __len__(self) -> int:
+        return len(self._outboxes)
+
     def _forget_idle(self) -> None:
-        if len(self._outboxes) <= MAX_IDLE_OUTBOXES:
+        if len(self._outboxes) <= self._sweep_at:
             return
-        for address, outbox in list(self._outboxes.items())[:-1]:
-            if outbox.idle:
-                del self._outboxes[address]
-            if len(self._outboxes) <= MAX_IDLE_OUTBOXES:
-                return
+        for address in [a for a, outbox in self._outboxes.items() if outbox.idle][:-1]:
+            del self._outboxes[address]
+        # Connected ones stay; the next sweep comes when as many again have been added.
+        self._sweep_at = len(self._outboxes) + MAX_IDLE_OUTBOXES

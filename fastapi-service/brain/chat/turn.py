@@ -29,6 +29,8 @@ from shared.protocol import Thinking as ThinkingFrame
 from shared.store import Write
 
 Tell = Callable[[ToClient], None]
+MAX_ANSWER_BYTES = 180_000
+"""About 40,000 words; with what JSON adds it fits into a row of the store (400 KB)."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Draft:
     choice: Choice | None = None
     lease: Lease | None = None
     pieces: list[str] = field(default_factory=list)
+    size: int = 0
     finished: Finished = field(default_factory=Finished)
     routed_at: float | None = None
     first_token_at: float | None = None
@@ -140,8 +143,11 @@ class Turn:
                         _status(tell, draft, "generating", model=lease.spec.name)
                     case Finished():
                         draft.finished = piece
+                if draft.size > MAX_ANSWER_BYTES:
+                    break  # a model that has lost itself; what it said so far is the answer
 
     def _piece(self, draft: Draft, text: str, tell: Tell) -> None:
+        draft.size += len(text.encode())
         if draft.first_token_at is None:
             draft.first_token_at = self._clock.now()
         draft.pieces.append(text)

@@ -7,7 +7,7 @@ Takes questions from the queue, a few at a time, and sees each one to exactly on
                        └─ server failed ──────────▶ back to the queue (delays nobody else)
 
 The end frame is in the store before anybody sees it; only a cancel, which must be felt within two
-seconds, is shown first when the store does not answer.
+seconds, is shown first when the store takes longer than one.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ import structlog
 from anyio.abc import TaskGroup
 
 from brain.chat.errors import Cancelled
+from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
+from brain.chat.positions import Positions
 from brain.chat.turn import Draft, Turn
 from brain.jobs.errors import GivenUp
 from brain.jobs.job import Job
@@ -27,7 +29,7 @@ from brain.jobs.repository import Stored
 from brain.vram.errors import BackendUnreachable
 from shared.clock import Clock
 from shared.errors import BoundaryError, StoreUnavailable
-from shared.protocol import End, Failed, Status, ToClient
+from shared.protocol import End, Failed, ToClient
 from shared.store import ConditionFailed, Write
 
 log = structlog.get_logger(__name__)
@@ -46,13 +48,10 @@ class _Work:
 
     claim: Claim
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    cancelled: bool = False
     overdue: bool = False
     ending: bool = False
 
-    def stop(self, *, overdue: bool = False) -> None:
-        self.cancelled = self.cancelled or not overdue
-        self.overdue = self.overdue or overdue
+    def stop(self) -> None:
         if not self.ending:
             self.scope.cancel()
 
@@ -64,6 +63,7 @@ class Worker:
         self,
         queue: JobQueue,
         turn: Turn,
+        orders: Orders,
         outboxes: Outboxes,
         *,
         clock: Clock,
@@ -71,12 +71,13 @@ class Worker:
     ) -> None:
         self._queue = queue
         self._turn = turn
+        self._orders = orders
         self._outboxes = outboxes
         self._clock = clock
         self._backend_wait_seconds = backend_wait_seconds
+        self._positions = Positions(outboxes)
         self._works: dict[str, _Work] = {}
-        self._cancelled_early: set[str] = set()
-        self._told: dict[str, int] = {}
+        self._unreachable_since: dict[str, float] = {}
         self._tasks: TaskGroup | None = None
         self.ready = anyio.Event()
         """Set once what earlier brains left has been read and questions are taken."""
@@ -86,16 +87,17 @@ class Worker:
         worn_out = await self._open()
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            self.ready.set()
             for job in self._queue.waiting():
-                self._told[job.request_id] = 0
+                self._positions.watch(job)
             self._tell_positions()
             for stored in worn_out:
-                tasks.start_soon(self._give_up, stored.job, stored.attempts)
+                tasks.start_soon(self._give_up, stored)
             tasks.start_soon(self._watch_overdue)
             tasks.start_soon(self._reconcile)
+            self.ready.set()
             while True:
                 claim = await self._queue.take()
+                self._positions.forget(claim.job.request_id)
                 self._tell_positions()
                 tasks.start_soon(self._work, claim)
 
@@ -107,37 +109,36 @@ class Worker:
                 log.warning("queue.not_open", reason=down.reason)
                 await self._clock.sleep(SAVE_RETRY_SECONDS)
 
-    def note_queued(self, job: Job, position: int) -> None:
-        """Remember which position the asker was told."""
-        self._told[job.request_id] = position
+    def note_queued(self, job: Job) -> None:
+        """This asker has just been told a position; tell it when that changes."""
+        if self._queue.is_waiting(job.request_id):
+            self._positions.watch(job, told=self._queue.position(job.request_id))
         self._tell_positions()
 
     def cancel(self, request_id: str) -> bool:
-        """End this request with `chat.cancelled`; False when it is neither waiting nor running."""
-        assert self._tasks is not None, "a worker that does not run has nothing to cancel"
-        work = self._works.get(request_id)
-        if work is not None:
-            work.stop()
-            return True
-        job = self._queue.withdraw(request_id)
-        if job is not None:
+        """
+        End this request with `chat.cancelled`; False when it is neither waiting nor running.
+
+        Raises `StoreUnavailable` while it is not known yet what earlier brains left.
+        """
+        known = self._queue.find(request_id) is not None
+        withdrawn = self._queue.cancel(request_id)
+        if withdrawn is not None:
+            assert self._tasks is not None, "the queue is open, so the worker runs"
+            self._positions.forget(request_id)
             self._tell_positions()
             # In the worker's own task group: the caller may lose its socket at any moment.
-            self._tasks.start_soon(self._end_cancelled, job, ())
-            return True
-        if self._queue.is_running(request_id):
-            self._cancelled_early.add(request_id)
-            return True
-        return False
+            self._tasks.start_soon(self._end_cancelled, withdrawn, ())
+        elif request_id in self._works:
+            self._works[request_id].stop()
+        return known
 
     # ------------------------------------------------------------------ one attempt
 
     async def _work(self, claim: Claim) -> None:
         job = claim.job
         work = self._works[job.request_id] = _Work(claim)
-        self._told.pop(job.request_id, None)
-        if job.request_id in self._cancelled_early:
-            self._cancelled_early.discard(job.request_id)
+        if self._queue.is_cancelled(job.request_id):
             work.stop()
         with structlog.contextvars.bound_contextvars(request_id=job.request_id):
             try:
@@ -152,42 +153,43 @@ class Worker:
 
     async def _attempt(self, work: _Work) -> None:
         draft = Draft(work.claim, started_at=self._clock.now())
-        failure: BoundaryError | None = None
+        outcome: End | BoundaryError | None = None
         with work.scope:
-            failure = await self._try(work, draft)
-        if work.scope.cancelled_caught:
+            outcome = await self._try(work, draft)
+        if outcome is None:
             await self._stopped(work, draft)
-        elif failure is None:
-            await self._answered(draft)
+        elif isinstance(outcome, BoundaryError):
+            await self._failed(work, draft, outcome)
         else:
-            await self._failed(work, draft, failure)
+            await self._answered(draft, outcome)
 
-    async def _try(self, work: _Work, draft: Draft) -> BoundaryError | None:
+    async def _try(self, work: _Work, draft: Draft) -> End | BoundaryError:
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._heartbeats, work)
             try:
-                await self._turn_of(draft)
+                return await self._end_of(draft)
             except BoundaryError as failure:
                 return failure
             except Exception:
                 log.exception("turn.crashed")
-                return BoundaryError(
-                    "Something went wrong inside Trollama; the operator can find it in the log "
-                    f"under request {draft.job.request_id}."
-                )
+                return _crash(draft.job)
             finally:
                 work.ending = True
                 beside.cancel_scope.cancel()
-        return None
+        raise AssertionError("the block above returns or is cancelled")
 
-    async def _turn_of(self, draft: Draft) -> None:
+    async def _end_of(self, draft: Draft) -> End:
         def tell(frame: ToClient) -> None:
             self._show(draft.job, frame)
 
-        if draft.job.kind == "summarize":
-            await self._turn.summarize(draft, tell=tell)
-        else:
-            await self._turn.answer(draft, tell=tell)
+        match draft.job.kind:
+            case "reset" | "close":
+                return await self._orders.carry_out(draft.job)
+            case "summarize":
+                await self._turn.summarize(draft, tell=tell)
+            case _:
+                await self._turn.answer(draft, tell=tell)
+        return self._turn.done(draft)
 
     async def _heartbeats(self, work: _Work) -> None:
         while True:
@@ -199,44 +201,60 @@ class Worker:
 
     # ------------------------------------------------------------------ its end
 
-    async def _answered(self, draft: Draft) -> None:
-        end = self._turn.done(draft)
+    async def _answered(self, draft: Draft, end: End) -> None:
+        self._unreachable_since.pop(draft.job.request_id, None)
         await self._end(draft.job, end, also=self._turn.writes(draft))
+        choice = draft.choice
         log.info(
             "ask.answered",
-            route=end.route,
-            model=end.model,
-            why=end.why,
-            attempt=end.attempt,
-            output_tokens=end.usage.output_tokens,
-            total_ms=end.timings.total_ms,
+            kind=draft.job.kind,
+            route=choice.route if choice else None,
+            model=choice.model if choice else None,
+            attempt=draft.claim.attempt,
+            output_tokens=draft.finished.output_tokens,
+            seconds=round(self._clock.now() - draft.job.asked_at, 3),
         )
 
     async def _stopped(self, work: _Work, draft: Draft) -> None:
-        if work.cancelled:
-            # What was shown stays part of the conversation, as the person saw it.
-            await self._end_cancelled(draft.job, self._turn.writes(draft))
-            log.info("ask.cancelled", output_pieces=len(draft.pieces))
-        elif work.overdue:
-            log.warning("job.overdue", attempt=draft.claim.attempt)
-            failure = GivenUp(draft.claim.attempt)
-            await self._again_or_give_up(work, draft, failure, "It took too long; trying again")
+        if not work.overdue or self._queue.is_cancelled(draft.job.request_id):
+            await self._cancelled(draft)
+            return
+        log.warning("job.overdue", attempt=draft.claim.attempt)
+        failure = GivenUp(draft.claim.attempt)
+        await self._again_or_give_up(work, draft, failure, "It took too long; trying again")
+
+    async def _cancelled(self, draft: Draft) -> None:
+        # What was shown stays part of the conversation, as the person saw it.
+        await self._end_cancelled(draft.job, self._turn.writes(draft))
+        log.info("ask.cancelled", output_pieces=len(draft.pieces))
 
     async def _failed(self, work: _Work, draft: Draft, failure: BoundaryError) -> None:
-        if isinstance(failure, BackendUnreachable | StoreUnavailable) and not draft.pieces:
-            waited = self._clock.now() - draft.job.asked_at
-            if waited < self._backend_wait_seconds:
-                await self._wait_for_server(work, draft, failure)
-                return
-        elif failure.retryable:
+        if self._queue.is_cancelled(draft.job.request_id):
+            await self._cancelled(draft)
+        elif self._may_wait(draft, failure):
+            await self._back(
+                work,
+                f"{failure.message} Waiting for it.",
+                after_seconds=UNREACHABLE_RETRY_SECONDS,
+                counts=False,
+            )
+        elif failure.retryable and not isinstance(failure, BackendUnreachable):
             await self._again_or_give_up(work, draft, failure, failure.message)
-            return
-        log.info("ask.failed", code=failure.code, attempt=draft.claim.attempt)
-        await self._end(draft.job, _failed(draft.job, failure))
+        else:
+            log.info("ask.failed", code=failure.code, attempt=draft.claim.attempt)
+            await self._end(draft.job, _failed(draft.job, failure))
 
-    async def _wait_for_server(self, work: _Work, draft: Draft, failure: BoundaryError) -> None:
-        self._status(draft, draft.claim.attempt, f"{failure.message} Waiting for it.")
-        await self._back(work, after_seconds=UNREACHABLE_RETRY_SECONDS, counts=False)
+    def _may_wait(self, draft: Draft, failure: BoundaryError) -> bool:
+        """Whether nothing was shown yet and what is missing may come back in time."""
+        if draft.first_token_at is not None:
+            return False
+        if isinstance(failure, StoreUnavailable):
+            return True
+        if not isinstance(failure, BackendUnreachable):
+            return False
+        now = self._clock.monotonic()
+        since = self._unreachable_since.setdefault(draft.job.request_id, now)
+        return now - since < self._backend_wait_seconds
 
     async def _again_or_give_up(
         self, work: _Work, draft: Draft, failure: BoundaryError, detail: str
@@ -247,73 +265,92 @@ class Worker:
             await self._end(draft.job, _failed(draft.job, failure))
             return
         log.info("job.retry", code=failure.code, attempt=attempt)
-        self._status(draft, attempt + 1, f"{detail} (attempt {attempt + 1} of {attempts})")
+        detail = f"{detail} (attempt {attempt + 1} of {attempts})"
         pause = FIRST_RETRY_SECONDS * 2 ** (attempt - 1)
-        await self._back(work, after_seconds=pause, counts=True)
+        await self._back(work, detail, after_seconds=pause, counts=True)
 
-    async def _back(self, work: _Work, *, after_seconds: float, counts: bool) -> None:
+    async def _back(self, work: _Work, detail: str, *, after_seconds: float, counts: bool) -> None:
+        """Back to its place in the queue, saying why."""
+        claim = work.claim
+        job, attempt = claim.job, claim.attempt + int(counts)
+        self._positions.explain(job, detail, attempt=attempt)
         while True:
             try:
-                await self._queue.give_back(work.claim, after_seconds=after_seconds, counts=counts)
+                await self._queue.give_back(claim, after_seconds=after_seconds, counts=counts)
                 break
             except StoreUnavailable:
                 await self._clock.sleep(SAVE_RETRY_SECONDS)
         # The slot is free already; this task only rings when the pause is over.
         self._drop(work)
-        self._told[work.claim.job.request_id] = 0
+        if self._queue.is_cancelled(job.request_id):
+            self.cancel(job.request_id)
+            return
+        self._positions.watch(job, attempt=attempt, detail=detail)
         self._tell_positions()
         await self._clock.sleep(after_seconds)
         self._queue.wake()
 
-    async def _give_up(self, job: Job, attempts: int) -> None:
-        log.warning("job.dead_letter", request_id=job.request_id, attempts=attempts)
-        await self._end(job, _failed(job, GivenUp(attempts)))
+    async def _give_up(self, stored: Stored) -> None:
+        failure: BoundaryError = GivenUp(stored.attempts)
+        if stored.attempts < self._queue.max_attempts:
+            failure = StoreUnavailable("its asker was told so")
+        log.warning("job.dead_letter", request_id=stored.job.request_id, code=failure.code)
+        await self._end(stored.job, _failed(stored.job, failure))
 
     async def _end(self, job: Job, end: End, *, also: Sequence[Write] = ()) -> None:
         """Store the end, however long that takes, then show it."""
-        while not await self._save_end(job, end, also):
-            await self._clock.sleep(SAVE_RETRY_SECONDS)
-        self._show(job, end)
+        self._show(job, await self._save(job, end, also))
 
     async def _end_cancelled(self, job: Job, also: Sequence[Write]) -> None:
         """The same, but shown after a second even if the store does not answer."""
+        assert self._tasks is not None
         end = _failed(job, Cancelled())
-        saved = False
+        saved = anyio.Event()
+
+        async def save() -> None:
+            await self._save(job, end, also)
+            saved.set()
+
+        self._tasks.start_soon(save)
         with anyio.move_on_after(CANCEL_SAVE_SECONDS):
-            saved = await self._save_end(job, end, also)
+            await saved.wait()
         self._show(job, end)
-        while not saved:
-            await self._clock.sleep(SAVE_RETRY_SECONDS)
-            saved = await self._save_end(job, end, also)
 
-    async def _save_end(self, job: Job, end: End, also: Sequence[Write]) -> bool:
-        try:
-            await self._queue.end(job, end, also=also)
-        except ConditionFailed:
-            # The conversation was reset meanwhile: the answer is shown but not remembered.
-            return await self._save_end(job, end, ())
-        except StoreUnavailable:
-            log.warning("job.end_not_saved")
-            return False
-        return True
+    async def _save(self, job: Job, end: End, also: Sequence[Write]) -> End:
+        """Store the end until it is stored; the one that was, which may be a failure instead."""
+        self._unreachable_since.pop(job.request_id, None)
+        while True:
+            try:
+                await self._queue.end(job, end, also=also)
+            except ConditionFailed:
+                also = ()  # the conversation was reset meanwhile: shown but not remembered
+            except StoreUnavailable as down:
+                log.warning("job.end_not_saved", reason=down.reason)
+                await self._clock.sleep(SAVE_RETRY_SECONDS)
+            except (BoundaryError, ValueError) as refused:
+                # The store will never take it; one answer is lost, not the brain.
+                log.exception("job.end_refused")
+                failure = refused if isinstance(refused, BoundaryError) else _crash(job)
+                end, also = _failed(job, failure), ()
+            else:
+                return end
 
-    # ------------------------------------------------------------------ telling
+    # ------------------------------------------------------------------ telling and watching
 
     def _show(self, job: Job, frame: ToClient) -> None:
         self._outboxes.put(job.principal, job.client_id, frame)
 
-    def _status(self, draft: Draft, attempt: int, detail: str) -> None:
-        job = draft.job
-        self._show(job, Status(ask_id=job.ask_id, attempt=attempt, stage="waiting", detail=detail))
-
     def _tell_positions(self) -> None:
-        """Tell everybody whose place in the queue has changed."""
-        waiting = self._queue.waiting()
-        for position, job in enumerate(waiting, start=1):
-            told = self._told.get(job.request_id)
-            if told is not None and told != position:
-                self._told[job.request_id] = position
-                self._show(job, Status(ask_id=job.ask_id, stage="waiting", position=position))
+        self._positions.tell(self._queue.waiting())
+
+    async def _watch_overdue(self) -> None:
+        while True:
+            await self._clock.sleep(OVERDUE_CHECK_SECONDS)
+            for request_id in self._queue.overdue():
+                work = self._works.get(request_id)
+                if work is not None:
+                    work.overdue = True
+                    work.stop()
 
     async def _reconcile(self) -> None:
         assert self._tasks is not None
@@ -325,15 +362,7 @@ class Worker:
                 log.warning("queue.not_reconciled", reason=down.reason)
                 continue
             for stored in worn_out:
-                self._tasks.start_soon(self._give_up, stored.job, stored.attempts)
-
-    async def _watch_overdue(self) -> None:
-        while True:
-            await self._clock.sleep(OVERDUE_CHECK_SECONDS)
-            for request_id in self._queue.overdue():
-                work = self._works.get(request_id)
-                if work is not None:
-                    work.stop(overdue=True)
+                self._tasks.start_soon(self._give_up, stored)
 
 
 def _failed(job: Job, failure: BoundaryError) -> Failed:
@@ -342,4 +371,11 @@ def _failed(job: Job, failure: BoundaryError) -> Failed:
         code=failure.code,
         message=failure.message,
         retryable=failure.retryable,
+    )
+
+
+def _crash(job: Job) -> BoundaryError:
+    return BoundaryError(
+        "Something went wrong inside Trollama; the operator can find it in the log under request "
+        f"{job.request_id}."
     )

@@ -12,6 +12,7 @@ The header sorts behind all entries, so one query from the end brings it and the
 from brain.context.conversation import Conversation, Entry, title_of
 from shared.clock import Clock
 from shared.store import (
+    MAX_WRITES,
     Absent,
     Change,
     ConditionFailed,
@@ -28,7 +29,6 @@ from shared.store import (
 TABLE = "conversations"
 HEADER = "~header"
 LOAD_ENTRIES = 200
-DELETE_BATCH = 100
 
 
 class ConversationRepository:
@@ -97,34 +97,28 @@ class ConversationRepository:
             ),
         ]
 
-    async def reset(self, conversation: Conversation, *, user_id: str, user_name: str) -> None:
+    async def reset(self, conversation: Conversation) -> None:
         """
         Forget everything said in `conversation`; who takes part stays.
 
-        A turn that was loaded before cannot add to it any more, not even to one that has nothing
-        stored yet.
+        A turn that was loaded before cannot add to it any more.
         """
-        while not await self._begin_anew(conversation, user_id, user_name):
-            conversation = await self.load(conversation.key, entries=1)
-        await self._delete_entries(conversation.key, before_epoch=conversation.epoch + 1)
-
-    async def _begin_anew(self, conversation: Conversation, user_id: str, user_name: str) -> bool:
-        epoch = conversation.epoch + 1
-        key = Key(TABLE, conversation.key, HEADER)
-        write: Write = Change(
-            key, set={"epoch": epoch, "title": ""}, when=Matches({"epoch": conversation.epoch})
-        )
         if conversation.is_new:
-            write = self._new_header(key, user_id, user_name, epoch=epoch)
+            return
+        change = Change(
+            Key(TABLE, conversation.key, HEADER),
+            set={"epoch": conversation.epoch + 1, "title": ""},
+            when=Matches({"epoch": conversation.epoch}),
+        )
         try:
-            await self._store.write(write)
+            await self._store.write(change)
         except ConditionFailed:
-            return False  # somebody reset it, or finished its first answer, at the same moment
-        return True
+            return  # somebody else reset it at the same moment
+        await self._delete_entries(conversation.key, before_epoch=conversation.epoch + 1)
 
     async def _delete_entries(self, key: str, *, before_epoch: int) -> None:
         while True:
-            rows = await self._store.query(TABLE, key, prefix="m#", limit=DELETE_BATCH)
+            rows = await self._store.query(TABLE, key, prefix="m#", limit=MAX_WRITES)
             old = [row.sk for row in rows if row.sk < f"m#{before_epoch:08d}#"]
             if not old:
                 return

@@ -7,6 +7,7 @@ Who is next.
 
 Strictly first come, first served, except that a conversation is answered one question at a time
 and a question that was given back may have to wait for its hour; neither holds up the others.
+What needs no model (reset, close) waits only for its own conversation.
 A job is in the store before `put` returns. A question that finds a free worker is stored as taken
 in the same write, which makes three store operations a message: put, read the history, end.
 
@@ -23,7 +24,7 @@ import structlog
 
 from brain.jobs.errors import QueueFull
 from brain.jobs.job import Job
-from brain.jobs.repository import JobRepository, Stored
+from brain.jobs.repository import JobRepository, State, Stored
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
 from shared.protocol import End
@@ -31,6 +32,10 @@ from shared.store import Write
 
 log = structlog.get_logger(__name__)
 CLAIM_RETRY_SECONDS = 1.0
+OPEN_SECONDS = 5.0
+"""How long `put` waits for a queue that is still being read."""
+
+WITHOUT_MODEL = ("reset", "close")
 
 
 @dataclass(slots=True)
@@ -39,6 +44,7 @@ class _Place:
     attempts: int = 0
     not_before: float = 0.0
     heartbeat_at: float = 0.0
+    cancelled: bool = False
 
     @property
     def order(self) -> int:
@@ -102,7 +108,8 @@ class JobQueue:
         self._ready: deque[Claim] = deque()
         self._signal = _Signal()
         self._last_order = 0
-        self._is_open = False
+        self._opened = anyio.Event()
+        self._refused: set[str] = set()
 
     async def open(self) -> list[Stored]:
         """
@@ -111,23 +118,28 @@ class JobQueue:
         Returns the jobs that have used up their attempts; the caller ends them.
         """
         worn_out = self._line_up(await self._repository.take_over())
-        self._is_open = True
+        self._opened.set()
         return worn_out
 
     async def reconcile(self) -> list[Stored]:
         """
-        Line up open jobs of the store that this queue does not know; returns as `open` does.
+        Line up open jobs of the store that this queue does not know; returns those to be ended.
 
-        Raises `Superseded` when another brain has taken over.
+        Their attempts are used up, or their asker was told that they were not taken. Raises
+        `Superseded` when another brain has taken over.
         """
         return self._line_up(await self._repository.adopt(self._knows))
 
     def _line_up(self, found: Sequence[Stored]) -> list[Stored]:
         worn_out = []
         for stored in found:
+            if self._knows(stored.job.request_id):
+                continue  # its asker repeated it while the store was read
             self._last_order = max(self._last_order, stored.job.order)
             place = _Place(stored.job, attempts=stored.attempts)
-            if stored.attempts >= self.max_attempts:
+            refused = stored.job.request_id in self._refused
+            self._refused.discard(stored.job.request_id)
+            if refused or stored.attempts >= self.max_attempts:
                 self._running[stored.job.request_id] = place
                 worn_out.append(stored)
             else:
@@ -146,12 +158,14 @@ class JobQueue:
 
         Raises `QueueFull`, `StoreUnavailable` (also while what earlier brains left is unread).
         """
-        if not self._is_open:
+        with anyio.move_on_after(OPEN_SECONDS):
+            await self._opened.wait()
+        if not self.is_open:
             raise StoreUnavailable("the queue has not been read yet")
         if self._knows(job.request_id):
             return Placed(job.request_id, self.position(job.request_id), repeated=True)
         start_now = self._may_start_now(job)
-        if not start_now and len(self._waiting) + self._waiting_arrivals() >= self._max_waiting:
+        if not start_now and self._is_full() and job.kind not in WITHOUT_MODEL:
             before = await self._repository.get(job.request_id)
             if before is None:
                 raise QueueFull(len(self._waiting))
@@ -177,7 +191,7 @@ class JobQueue:
                 await self._clock.sleep(CLAIM_RETRY_SECONDS)
                 continue
             place.attempts += 1
-            place.heartbeat_at = self._clock.now()
+            place.heartbeat_at = self._clock.monotonic()
             return Claim(place.job, place.attempts)
 
     async def heartbeat(self, claim: Claim) -> None:
@@ -185,11 +199,11 @@ class JobQueue:
         await self._repository.heartbeat(claim.job)
         place = self._running.get(claim.job.request_id)
         if place is not None:
-            place.heartbeat_at = self._clock.now()
+            place.heartbeat_at = self._clock.monotonic()
 
     def overdue(self) -> list[str]:
         """Request ids whose worker has sent no heartbeat for the visibility timeout."""
-        limit = self._clock.now() - self._visibility_seconds
+        limit = self._clock.monotonic() - self._visibility_seconds
         ready = {claim.job.request_id for claim in self._ready}
         return [
             request_id
@@ -207,21 +221,43 @@ class JobQueue:
         attempts = claim.attempt if counts else claim.attempt - 1
         await self._repository.give_back(claim.job, attempts=attempts)
         place.attempts = attempts
-        place.not_before = self._clock.now() + after_seconds
+        place.not_before = self._clock.monotonic() + after_seconds
         self._back_to_waiting(place)
 
     def wake(self) -> None:
         """Look again whether something may start."""
         self._signal.set()
 
-    def withdraw(self, request_id: str) -> Job | None:
-        """Take a waiting job out so that it will not start; the caller ends it."""
-        for place in self._waiting:
-            if place.job.request_id == request_id:
-                self._waiting.remove(place)
-                self._running[request_id] = place
-                return place.job
-        return None
+    def cancel(self, request_id: str) -> Job | None:
+        """
+        Note that this job is to end; a waiting one is taken out and the caller must end it.
+
+        Raises `StoreUnavailable` while it is not known yet what earlier brains left.
+        """
+        if not self.is_open:
+            raise StoreUnavailable("the queue has not been read yet")
+        place = self._find(request_id)
+        if place is None:
+            return None
+        place.cancelled = True
+        if place not in self._waiting:
+            return None
+        self._waiting.remove(place)
+        self._running[request_id] = place
+        return place.job
+
+    def is_cancelled(self, request_id: str) -> bool:
+        """Whether somebody wants this job, which is running or on its way, to end."""
+        place = self._find(request_id)
+        return place is not None and place.cancelled
+
+    def find(self, request_id: str) -> Stored | None:
+        """What is known here of a job that has not ended."""
+        place = self._find(request_id)
+        if place is None:
+            return None
+        state: State = "running" if request_id in self._running else "waiting"
+        return Stored(place.job, state, place.attempts)
 
     async def end(self, job: Job, end: End, *, also: Sequence[Write] = ()) -> None:
         """Keep the end of a running or withdrawn job. Raises as `JobRepository.end` does."""
@@ -235,14 +271,19 @@ class JobQueue:
 
     def position(self, request_id: str) -> int:
         """The rank in the order work would start (1 = next); 1 as well for what already runs."""
-        for rank, place in enumerate(self._waiting, start=1):
-            if place.job.request_id == request_id:
+        for rank, job in enumerate(self.waiting(), start=1):
+            if job.request_id == request_id:
                 return rank
         return 1
 
     def waiting(self) -> list[Job]:
-        """The waiting jobs in order."""
-        return [place.job for place in self._waiting]
+        """The waiting jobs in the order in which they would start now."""
+        ready, later = self._start_order()
+        return [place.job for place in (*ready, *later)]
+
+    def is_waiting(self, request_id: str) -> bool:
+        """Whether this job has a place in the queue."""
+        return any(place.job.request_id == request_id for place in self._waiting)
 
     def is_running(self, request_id: str) -> bool:
         """Whether a worker has this job (or is about to)."""
@@ -251,7 +292,7 @@ class JobQueue:
     @property
     def is_open(self) -> bool:
         """Whether the queue has been read and takes questions."""
-        return self._is_open
+        return self._opened.is_set()
 
     @property
     def running_count(self) -> int:
@@ -260,32 +301,47 @@ class JobQueue:
 
     # ------------------------------------------------------------------ decisions
 
+    def _find(self, request_id: str) -> _Place | None:
+        for place in (*self._running.values(), *self._arriving.values(), *self._waiting):
+            if place.job.request_id == request_id:
+                return place
+        return None
+
     def _knows(self, request_id: str) -> bool:
-        return (
-            request_id in self._running
-            or request_id in self._arriving
-            or any(place.job.request_id == request_id for place in self._waiting)
-        )
+        return self._find(request_id) is not None
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) + self._waiting_arrivals() >= self._max_waiting
 
     def _waiting_arrivals(self) -> int:
         return sum(1 for request_id in self._arriving if request_id not in self._running)
 
-    def _next(self) -> _Place | None:
-        if len(self._running) >= self._workers:
-            return None
-        now = self._clock.now()
+    def _start_order(self) -> tuple[list[_Place], list[_Place]]:
+        """Those that may start as soon as a worker is free, and those that have to wait longer."""
+        now = self._clock.monotonic()
         taken = {place.job.conversation for place in self._running.values()}
+        ready: list[_Place] = []
+        later: list[_Place] = []
         for place in self._waiting:
-            if place.job.conversation not in taken and place.not_before <= now:
-                return place
+            free = place.job.conversation not in taken and place.not_before <= now
+            (ready if free else later).append(place)
             taken.add(place.job.conversation)
-        return None
+        return ready, later
+
+    def _next(self) -> _Place | None:
+        ready, _ = self._start_order()
+        if self._busy_workers() < self._workers:
+            return ready[0] if ready else None
+        return next((place for place in ready if place.job.kind in WITHOUT_MODEL), None)
+
+    def _busy_workers(self) -> int:
+        return sum(place.job.kind not in WITHOUT_MODEL for place in self._running.values())
 
     def _may_start_now(self, job: Job) -> bool:
         # Somebody else startable, or earlier in this conversation and still on the way, goes first.
         others = (*self._running.values(), *self._arriving.values(), *self._waiting)
         return (
-            len(self._running) < self._workers
+            self._busy_workers() < self._workers
             and self._next() is None
             and not self._waiting_arrivals()
             and all(place.job.conversation != job.conversation for place in others)
@@ -294,7 +350,7 @@ class JobQueue:
     # ------------------------------------------------------------------ effects
 
     async def _keep(self, job: Job, *, start_now: bool) -> Placed:
-        place = _Place(job, attempts=int(start_now), heartbeat_at=self._clock.now())
+        place = _Place(job, attempts=int(start_now), heartbeat_at=self._clock.monotonic())
         self._arriving[job.request_id] = place
         if start_now:
             self._running[job.request_id] = place
@@ -303,6 +359,11 @@ class JobQueue:
             with anyio.CancelScope(shield=True):  # a lost socket cancels nothing
                 kept = await self._repository.add(job, running=start_now)
                 before = None if kept else await self._repository.get(job.request_id)
+                self._refused.discard(job.request_id)
+        except StoreUnavailable:
+            # It may be in the store all the same; the asker is told that it was not taken.
+            self._refused.add(job.request_id)
+            raise
         finally:
             del self._arriving[job.request_id]
             if not kept:

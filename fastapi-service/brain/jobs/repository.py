@@ -38,6 +38,8 @@ KEEP_ENDED_SECONDS = 7 * 24 * 3600.0
 """How long a finished ask is remembered, so that sending it again gives the same end frame."""
 
 OPEN = "open"
+PASSING = "v1:"
+"""Clients of this prefix wait for one answer and never come back for it."""
 State = Literal["waiting", "running", "ended"]
 
 
@@ -146,7 +148,7 @@ class JobRepository:
             ),
             Delete(_open_key(job)),
         ]
-        if job.client_id:
+        if job.client_id and not job.client_id.startswith(PASSING):
             own.append(
                 Put(_unshown_key(job), {"request_id": job.request_id}, expires_at=expires_at)
             )
@@ -156,29 +158,6 @@ class JobRepository:
             if refused.index < len(own):
                 raise Superseded from refused
             raise ConditionFailed(refused.index - len(own)) from refused
-
-    async def add_ended(self, job: Job, end: End, *, also: Sequence[Write] = ()) -> bool:
-        """Keep a job that ended the moment it came; False when this request is there already."""
-        expires_at = self._clock.now() + KEEP_ENDED_SECONDS
-        writes: list[Write] = [
-            Put(
-                _job_key(job.request_id),
-                _ended_item(job, end, self._owner),
-                when=Absent(),
-                expires_at=expires_at,
-            )
-        ]
-        if job.client_id:
-            writes.append(
-                Put(_unshown_key(job), {"request_id": job.request_id}, expires_at=expires_at)
-            )
-        try:
-            await self._store.write(*writes, *also)
-        except ConditionFailed as refused:
-            if refused.index == 0:
-                return False
-            raise ConditionFailed(refused.index - len(writes)) from refused
-        return True
 
     async def unshown(self, principal: str, client_id: str) -> list[End]:
         """The end frames this client has not acknowledged, in the order of their asks."""

@@ -1,6 +1,7 @@
+import anyio
 import pytest
 
-from brain.chat.outbox import MAX_LASTING_FRAMES, MAX_LIGHT_FRAMES, Outbox, Outboxes
+from brain.chat.outbox import MAX_LASTING_FRAMES, MAX_LIGHT_FRAMES, Outbox, Outboxes, Reader
 from shared.protocol import Delta, Done, Queued, Status, ToClient
 
 
@@ -18,120 +19,186 @@ def queued(ask: str = "a") -> Queued:
 
 @pytest.fixture
 def outbox() -> Outbox:
-    outbox = Outbox()
-    assert outbox.greet(None, 0) is False
-    return outbox
+    return Outbox()
 
 
-async def read(outbox: Outbox) -> list[tuple[int, ToClient]]:
-    return await outbox.next_frames()
+@pytest.fixture
+def reader(outbox: Outbox) -> Reader:
+    return outbox.greet(None, 0)
 
 
-async def test_numbers_rise_from_one(outbox: Outbox) -> None:
+async def read(reader: Reader) -> list[tuple[int, ToClient]]:
+    with anyio.fail_after(1):
+        return await reader.next_frames()
+
+
+async def nothing_for(reader: Reader) -> bool:
+    with anyio.move_on_after(0.01):
+        await reader.next_frames()
+        return False
+    return True
+
+
+async def test_numbers_rise_from_one(outbox: Outbox, reader: Reader) -> None:
     outbox.put(queued())
     outbox.put(Status(ask_id="a", stage="routing"))
     outbox.put(done())
-    assert [seq for seq, _ in await read(outbox)] == [1, 2, 3]
+    assert [seq for seq, _ in await read(reader)] == [1, 2, 3]
 
 
-async def test_unsent_pieces_of_one_answer_become_one_frame(outbox: Outbox) -> None:
+async def test_unsent_pieces_of_one_answer_become_one_frame(outbox: Outbox, reader: Reader) -> None:
     for word in ("Hel", "lo", "!"):
         outbox.put(delta(word))
-    assert await read(outbox) == [(1, delta("Hello!"))]
+    assert await read(reader) == [(1, delta("Hello!"))]
 
 
-async def test_a_sent_piece_is_not_touched_again(outbox: Outbox) -> None:
+async def test_a_sent_piece_is_not_touched_again(outbox: Outbox, reader: Reader) -> None:
     outbox.put(delta("Hel"))
-    await read(outbox)
+    await read(reader)
     outbox.put(delta("lo"))
-    assert await read(outbox) == [(2, delta("lo"))]
+    assert await read(reader) == [(2, delta("lo"))]
 
 
-async def test_pieces_do_not_jump_over_a_status_of_the_same_ask(outbox: Outbox) -> None:
+async def test_pieces_do_not_jump_over_a_status_of_the_same_ask(
+    outbox: Outbox, reader: Reader
+) -> None:
     outbox.put(delta("one"))
     outbox.put(Status(ask_id="a", stage="thinking"))
     outbox.put(delta("two"))
-    assert [frame.type for _, frame in await read(outbox)] == ["delta", "status", "delta"]
+    assert [frame.type for _, frame in await read(reader)] == ["delta", "status", "delta"]
 
 
-async def test_pieces_of_another_attempt_are_not_mixed(outbox: Outbox) -> None:
+async def test_pieces_of_another_attempt_are_not_mixed(outbox: Outbox, reader: Reader) -> None:
     outbox.put(delta("old"))
     outbox.put(delta("new", attempt=2))
-    assert [frame for _, frame in await read(outbox)] == [delta("old"), delta("new", attempt=2)]
+    assert [frame for _, frame in await read(reader)] == [delta("old"), delta("new", attempt=2)]
 
 
-async def test_answers_of_two_asks_grow_side_by_side(outbox: Outbox) -> None:
+async def test_answers_of_two_asks_grow_side_by_side(outbox: Outbox, reader: Reader) -> None:
     for ask, text in (("a", "1"), ("b", "x"), ("a", "2"), ("b", "y")):
         outbox.put(delta(text, ask=ask))
-    assert [frame for _, frame in await read(outbox)] == [delta("12"), delta("xy", ask="b")]
+    assert [frame for _, frame in await read(reader)] == [delta("12"), delta("xy", ask="b")]
 
 
-async def test_a_resumed_session_goes_on_behind_the_last_number_seen(outbox: Outbox) -> None:
+async def test_a_resumed_session_goes_on_behind_the_last_number_seen(
+    outbox: Outbox, reader: Reader
+) -> None:
     outbox.put(queued())
     outbox.put(done())
-    await read(outbox)
-    assert outbox.greet(outbox.session_id, 1) is True
-    assert await read(outbox) == [(2, done())]
+    await read(reader)
+    again = outbox.greet(outbox.session_id, 1)
+    assert again.resumed is True
+    assert await read(again) == [(2, done())]
 
 
-async def test_an_unknown_session_starts_anew_with_what_is_going_on(outbox: Outbox) -> None:
+async def test_an_unknown_session_starts_anew_with_what_is_going_on(
+    outbox: Outbox, reader: Reader
+) -> None:
     outbox.put(queued())
     outbox.put(Status(ask_id="a", stage="generating", attempt=2))
     outbox.put(delta("Hel", attempt=2))
-    await read(outbox)
+    await read(reader)
     outbox.put(delta("lo", attempt=2))
     before = outbox.session_id
-    assert outbox.greet("somebody else's", 7) is False
+    again = outbox.greet("somebody else's", 7)
+    assert again.resumed is False
     assert outbox.session_id != before
-    assert await read(outbox) == [
+    assert await read(again) == [
         (1, queued()),
         (2, Status(ask_id="a", stage="generating", attempt=2)),
         (3, delta("Hello", attempt=2)),
     ]
 
 
-async def test_text_of_an_attempt_that_was_given_up_is_not_shown_again(outbox: Outbox) -> None:
+@pytest.mark.parametrize("guess", ["-", "", None])
+def test_an_outbox_nobody_has_greeted_cannot_be_resumed(guess: str | None) -> None:
+    reader = Outbox().greet(guess, 0)
+    assert reader.resumed is False
+    assert reader.session_id
+
+
+async def test_an_end_that_came_while_nobody_listened_is_the_first_thing_heard(
+    outbox: Outbox,
+) -> None:
+    outbox.put(delta("lost, since the end holds it all"))
+    outbox.put(done())
+    assert await read(outbox.greet(None, 0)) == [(1, done())]
+
+
+async def test_text_of_an_attempt_that_was_given_up_is_not_shown_again(
+    outbox: Outbox, reader: Reader
+) -> None:
     outbox.put(delta("old words"))
     outbox.put(Status(ask_id="a", stage="waiting", attempt=2))
-    outbox.greet(None, 0)
-    assert [frame.type for _, frame in await read(outbox)] == ["status"]
+    assert [frame.type for _, frame in await read(outbox.greet(None, 0))] == ["status"]
 
 
-async def test_acknowledged_frames_are_gone_and_their_ends_reported(outbox: Outbox) -> None:
+async def test_acknowledged_frames_are_gone_and_their_ends_reported(
+    outbox: Outbox, reader: Reader
+) -> None:
     outbox.put(queued())
     outbox.put(done())
     outbox.put(queued("b"))
-    await read(outbox)
-    assert outbox.acknowledge(2) == [done()]
-    assert outbox.greet(outbox.session_id, 0) is True
-    assert await read(outbox) == [(3, queued("b"))]
+    await read(reader)
+    assert reader.acknowledge(2) == [done()]
+    assert await read(outbox.greet(outbox.session_id, 0)) == [(3, queued("b"))]
 
 
-async def test_a_client_that_never_acknowledges_loses_pieces_but_no_end(outbox: Outbox) -> None:
+async def test_a_connection_that_was_replaced_takes_and_acknowledges_nothing(
+    outbox: Outbox, reader: Reader
+) -> None:
+    outbox.put(queued())
+    outbox.put(done())
+    await read(reader)
+    again = outbox.greet(outbox.session_id, 0)
+    assert reader.replaced.is_set()
+    assert await nothing_for(reader)
+    assert reader.acknowledge(2) == []
+    assert await read(again) == [(1, queued()), (2, done())]
+
+
+async def test_a_client_that_never_acknowledges_loses_pieces_but_no_end(
+    outbox: Outbox, reader: Reader
+) -> None:
     for number in range(MAX_LIGHT_FRAMES + 10):
         outbox.put(Status(ask_id="a", stage="waiting", position=number + 1))
     outbox.put(done())
-    frames = await read(outbox)
+    frames = await read(reader)
     assert len(frames) == MAX_LIGHT_FRAMES + 1
     assert frames[0][0] == 11
     assert frames[-1][1] == done()
 
 
-async def test_ends_are_bounded_too_since_the_store_has_them(outbox: Outbox) -> None:
+async def test_ends_are_bounded_too_since_the_store_has_them(
+    outbox: Outbox, reader: Reader
+) -> None:
     for number in range(MAX_LASTING_FRAMES + 5):
         outbox.put(done(str(number)))
-    assert not outbox.holds_end_of("4")
-    assert outbox.holds_end_of("5")
+    assert "4" not in outbox.kept_ends()
+    assert "5" in outbox.kept_ends()
 
 
-def test_a_second_reader_replaces_the_first(outbox: Outbox) -> None:
-    first = outbox.attach()
-    second = outbox.attach()
-    outbox.detach(first)
-    assert (first.is_set(), second.is_set(), outbox.attached) == (True, False, True)
+def test_a_connection_that_leaves_late_does_not_detach_the_next(
+    outbox: Outbox, reader: Reader
+) -> None:
+    again = outbox.greet(None, 0)
+    reader.leave()
+    assert outbox.attached
+    again.leave()
+    assert not outbox.attached
 
 
 def test_frames_for_plain_http_callers_are_not_kept() -> None:
     outboxes = Outboxes()
     outboxes.put("user:1", "", done())
     assert outboxes.connected == 0
+
+
+def test_outboxes_that_nobody_would_miss_are_forgotten() -> None:
+    outboxes = Outboxes()
+    kept = outboxes.of("service", "bot")
+    kept.greet(None, 0)
+    for number in range(5_000):
+        outboxes.put("user:1", f"tab {number}", done())
+    assert outboxes.of("service", "bot") is kept
+    assert len(outboxes) < 3_000

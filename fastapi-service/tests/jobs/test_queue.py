@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import anyio
@@ -7,7 +8,7 @@ import pytest
 from brain.jobs.errors import QueueFull, Superseded
 from brain.jobs.job import Job, request_id_for
 from brain.jobs.queue import Claim, JobQueue
-from brain.jobs.repository import JobRepository
+from brain.jobs.repository import JobRepository, Stored
 from shared.clock import ManualClock
 from shared.errors import StoreUnavailable
 from shared.protocol import Done, Failed
@@ -246,7 +247,7 @@ async def test_a_withdrawn_job_never_starts(store: Store, clock: ManualClock) ->
     for job in jobs:
         await queue.put(job)
     await take(queue)
-    assert queue.withdraw(jobs[1].request_id) == jobs[1]
+    assert queue.cancel(jobs[1].request_id) == jobs[1]
     await queue.end(jobs[1], done(jobs[1]))
     await queue.end(jobs[0], done(jobs[0]))
     assert (await take(queue)).job == jobs[2]
@@ -361,14 +362,72 @@ async def test_orders_rise_although_the_clock_stands_still(
     assert orders == sorted(set(orders))
 
 
-async def test_nothing_is_taken_before_what_earlier_brains_left_was_read(
+async def test_an_ask_waits_until_what_earlier_brains_left_was_read(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = a_closed_queue(store, clock)
+    placed: list[str] = []
+
+    async def put() -> None:
+        placed.append((await queue.put(a_job("early"))).request_id)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(put)
+        await anyio.wait_all_tasks_blocked()
+        assert placed == []
+        await queue.open()
+    assert len(placed) == 1
+
+
+async def test_nothing_is_cancelled_before_it_is_known_what_there_is(
     store: Store, clock: ManualClock
 ) -> None:
     with pytest.raises(StoreUnavailable):
-        await a_closed_queue(store, clock).put(a_job("early"))
+        a_closed_queue(store, clock).cancel("any")
 
 
-async def test_an_open_job_the_queue_does_not_know_is_found_again(
+async def test_reset_waits_for_its_own_conversation_only(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock, max_waiting=2)
+    first, second, third = (a_job(str(n), conversation="x") for n in range(3))
+    reset = replace(a_job("reset", conversation="y"), kind="reset")
+    blocked = replace(a_job("blocked", conversation="x"), kind="reset")
+    for job in (first, second, third, reset, blocked):
+        await queue.put(job)
+    assert (await take(queue)).job == first
+    assert (await take(queue)).job == reset
+    assert await nothing_to_take(queue)
+
+
+async def test_position_is_the_order_in_which_work_would_start(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, workers=2)
+    for ask in ("1", "2", "3"):
+        await queue.put(a_job(ask, conversation="x"))
+    other = a_job("4", conversation="z")
+    await queue.put(other)
+    placed = await queue.put(a_job("5", conversation="y"))
+    for _ in range(2):
+        await take(queue)
+    await queue.end(other, done(other))
+    assert (await take(queue)).job.ask_id == "5"
+    assert placed.position == 1
+
+
+async def test_a_repeat_while_the_store_is_read_is_not_lined_up_twice(
+    store: Store, clock: ManualClock
+) -> None:
+    repository = JobRepository(store, clock=clock)
+    queue = await a_queue(store, clock)
+    job = a_job("1")
+    stray = Stored(job, "waiting", 0)
+    await queue.put(job)
+    assert queue._line_up([stray]) == []
+    assert len(queue.waiting()) + queue.running_count == 1
+    assert await repository.get(job.request_id) is not None
+
+
+async def test_a_job_whose_asker_was_told_it_was_not_taken_is_ended_and_not_answered(
     store: Store, clock: ManualClock
 ) -> None:
     failing = Failing(store)
@@ -376,10 +435,16 @@ async def test_an_open_job_the_queue_does_not_know_is_found_again(
     failing.fail_next = "after"
     with pytest.raises(StoreUnavailable):
         await queue.put(a_job("1"))
+    assert [stored.job.ask_id for stored in await queue.reconcile()] == ["1"]
     assert await nothing_to_take(queue)
-    await queue.reconcile()
-    claim = await take(queue)
-    assert (claim.job.ask_id, await queue.reconcile()) == ("1", [])
+
+
+async def test_an_open_job_of_unknown_origin_is_lined_up(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock)
+    repository = JobRepository(store, clock=clock)
+    await repository.add(a_job("1"), running=False)
+    assert await queue.reconcile() == []
+    assert (await take(queue)).job.ask_id == "1"
 
 
 async def test_a_replaced_queue_learns_it_when_it_reconciles(
