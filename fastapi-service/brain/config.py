@@ -1,6 +1,8 @@
 """Every setting of the brain: the environment first, then `.env`."""
 
+from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -20,6 +22,15 @@ def _as_url(address: str | None) -> str | None:
     return url.rstrip("/").replace("//0.0.0.0", "//127.0.0.1")
 
 
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
+        raise ValueError(f"names no time zone: {name!r} (for example Europe/Berlin)") from unknown
+    return name
+
+
+Timezone = Annotated[str, AfterValidator(_known_zone)]
 Address = Annotated[str | None, AfterValidator(_as_url)]
 
 
@@ -42,6 +53,12 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
 
     sglang_endpoint: Address = None
     """An OpenAI-style server whose models are always loaded (SGLang, vLLM, llama.cpp)."""
+
+    ollama_default_model: str | None = None
+    """The model of the default route; unset: the profile's."""
+
+    meminfo_file: Path = Path("/proc/meminfo")
+    """Where the total memory is read for `VRAM_PROFILE=auto`."""
 
     vram_profile: str = "auto"
     """Which models exist and what each route uses; `auto` looks at the machine."""
@@ -76,6 +93,20 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
 
     enable_streaming: bool = True
     """Whether answers are shown while they grow."""
+
+    free_tier_weekly_budget: Count = 100_000
+    admin_tier_weekly_budget: Count = 500_000
+    """Tokens a person or an admin may use from Monday to Monday."""
+
+    disable_token_budget: bool = True
+    """Whether tokens are counted without a limit."""
+
+    budget_timezone: Timezone = "UTC"
+    """Where Monday 00:00 is, a name of the IANA time zone database."""
+
+    maintenance_mode: bool = False
+    maintenance_mode_hard: bool = False
+    """The states a new installation starts in; afterwards the switches over HTTP are kept."""
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
