@@ -11,7 +11,7 @@ Deleting must not lose against an answer that is just being written:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,7 @@ from shared.store import (
     Delete,
     Key,
     Matches,
+    Put,
     Row,
     Store,
     Write,
@@ -35,6 +36,7 @@ WITHDRAWN = "[removed at the author's request]"
 """Stands in other people's conversations for what a forgotten person said."""
 
 ENTRIES = "m#"
+PLAIN_FIELDS = ("owner", "epoch", "created_at", "updated_at")
 PAGE_ROWS = 200
 _CURSOR = re.compile(r"\d{20}-[0-9]")
 
@@ -145,12 +147,12 @@ class Shelf:
         conversation = await self.checked(key, owner=person)
         while not await self._turn_away_answers(conversation):
             conversation = await self.checked(key, owner=person)  # it was reset at this moment
-        removed = await self._remove_entries(key, since="")
+        removed = await self._remove_all_but_header(key)
         people = {*conversation.participants, conversation.owner or ""} - {""}
         index: list[Write] = [Delete(Key(TABLE, _index(user), key)) for user in sorted(people)]
         await self._write_all([*index, Delete(Key(TABLE, key, HEADER))])
         # A conversation that begins anew counts from epoch 0; what stands later is a leftover.
-        removed += await self._remove_entries(key, since=_entries_of(1))
+        removed += await self._remove_all_but_header(key, after=_entries_of(1))
         return removed
 
     async def forget(self, user_id: str) -> Left:
@@ -170,14 +172,23 @@ class Shelf:
             await self._store.write(Delete(Key(TABLE, _index(user_id), listed.key)))
         return Left(conversations=deleted, messages=blanked)
 
+    async def untitle(self, key: str, people: Iterable[str]) -> None:
+        """Take the title, which quotes the first question, out of these people's lists."""
+        for user in people:
+            change = Change(Key(TABLE, _index(user), key), set={"title": ""}, when=Matches())
+            with suppress(ConditionFailed):  # it is not in that list (any more)
+                await self._store.write(change)
+
     # ------------------------------------------------------------------ leaving
 
     async def _withdraw(self, key: str, user_id: str) -> int:
         blanked, after = 0, None
         while rows := await self._page(key, after=after):
             own = [row.sk for row in rows if row.item.get("user_id") == user_id]
+            derived = [row.sk for row in rows if _is_derived(row)]
             try:
                 await self._write_all([_blank(key, sk) for sk in own])
+                await self._write_all([Delete(Key(TABLE, key, sk)) for sk in derived])
             except ConditionFailed:
                 continue  # reset meanwhile: look at this page again
             blanked += len(own)
@@ -186,28 +197,23 @@ class Shelf:
         return blanked
 
     async def _take_out(self, key: str, user_id: str) -> None:
-        """Remove the name from the header, and the title and summary their words went into."""
+        """
+        Leave only the plain fields of the header, without this person.
+
+        Title, summary and whatever else it held were made from words that are gone.
+        """
         while (item := await self._store.get(Key(TABLE, key, HEADER))) is not None:
             conversation = _conversation(key, item)
-            others = {u: n for u, n in conversation.participants.items() if u != user_id}
+            people = {u: n for u, n in conversation.participants.items() if u != user_id}
+            plain = {name: item[name] for name in PLAIN_FIELDS}
+            header = plain | {"participants": people, "title": ""}
+            same = Matches({"epoch": conversation.epoch})
             try:
-                await self._store.write(
-                    Change(
-                        Key(TABLE, key, HEADER),
-                        set={"participants": others, "title": ""},
-                        when=Matches({"epoch": conversation.epoch}),
-                    )
-                )
+                await self._store.write(Put(Key(TABLE, key, HEADER), header, when=same))
             except ConditionFailed:
                 continue
-            await self._untitle(key, sorted(others))
+            await self.untitle(key, people)
             return
-
-    async def _untitle(self, key: str, people: Sequence[str]) -> None:
-        for user in people:
-            change = Change(Key(TABLE, _index(user), key), set={"title": ""}, when=Matches())
-            with suppress(ConditionFailed):  # they were forgotten, too
-                await self._store.write(change)
 
     # ------------------------------------------------------------------ rows
 
@@ -230,18 +236,16 @@ class Shelf:
         return item
 
     async def _page(self, key: str, *, after: str | None) -> Sequence[Row]:
-        return await self._store.query(TABLE, key, prefix=ENTRIES, after=after, limit=PAGE_ROWS)
+        return await self._store.query(TABLE, key, after=after, limit=PAGE_ROWS)
 
-    async def _remove_entries(self, key: str, *, since: str) -> int:
+    async def _remove_all_but_header(self, key: str, *, after: str | None = None) -> int:
         removed = 0
         while True:
-            rows = await self._store.query(
-                TABLE, key, prefix=ENTRIES, after=since or None, limit=PAGE_ROWS
-            )
-            if not rows:
+            found = [row for row in await self._page(key, after=after) if row.sk != HEADER]
+            if not found:
                 return removed
-            await self._write_all([Delete(Key(TABLE, key, row.sk)) for row in rows])
-            removed += len(rows)
+            await self._write_all([Delete(Key(TABLE, key, row.sk)) for row in found])
+            removed += sum(row.sk.startswith(ENTRIES) for row in found)
 
     async def _write_all(self, writes: Sequence[Write]) -> None:
         for start in range(0, len(writes), MAX_WRITES):
@@ -285,6 +289,11 @@ def _message(item: Mapping[str, Any]) -> Message:
 def _blank(key: str, sk: str) -> Change:
     gone = {"text": WITHDRAWN, "name": "", "user_id": ""}
     return Change(Key(TABLE, key, sk), set=gone, when=Matches())
+
+
+def _is_derived(row: Row) -> bool:
+    """Whether it is neither the header nor something that was said, but made from it."""
+    return row.sk != HEADER and not row.sk.startswith(ENTRIES)
 
 
 def _cursor(row: Row) -> str:

@@ -7,7 +7,10 @@ from prometheus_client.parser import text_string_to_metric_families
 QUESTION = "What is 2 + 3?"
 
 
-async def scraped(platform: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+async def scraped(platform: Any) -> Samples:
     """Every sample by its name and labels. The scraper has no token."""
     async with platform.http("") as http:
         answer = await http.get("/metrics")
@@ -20,7 +23,7 @@ async def scraped(platform: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]]
     }
 
 
-def total(samples: Any, name: str, **labels: str) -> float:
+def total(samples: Samples, name: str, **labels: str) -> float:
     return sum(
         value
         for (found, pairs), value in samples.items()

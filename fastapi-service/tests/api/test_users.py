@@ -6,6 +6,8 @@ import anyio
 import httpx
 import pytest
 
+from shared.store import Key, Put
+
 QUESTION = "What is 2 + 3?"
 MARKER = "[removed at the author's request]"
 
@@ -192,8 +194,6 @@ async def test_forget_me_stops_what_runs_and_takes_its_end_along(start: Any) -> 
 
 
 async def test_forgetting_is_no_way_around_the_budget(platform: Any) -> None:
-    from shared.store import Key, Put
-
     rows = [
         Put(Key("users", "anna", f"usage#2026-11-{week}#r{n}"), {"tokens": 100, "model": "m"})
         for week in ("09", "16")
