@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 TABLE = "users"
 SORT_KEY = "preferences"
 REMEMBERED_PEOPLE = 10_000
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+"""The shape of a BCP 47 tag (RFC 5646, section 2.1)."""
+
 ONE_CHOICE = frozenset({"route", "model"})
 
 
@@ -33,9 +36,7 @@ class Preferences(BaseModel):
     think: bool | Literal["low", "medium", "high"] | None = None
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
     web_search: bool | None = None
-    language: (
-        Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] | None
-    ) = None
+    language: Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)] | None = None
 
     def apply(self, options: AskOptions) -> AskOptions:
         """

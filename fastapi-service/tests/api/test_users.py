@@ -105,6 +105,17 @@ async def test_a_preference_holds_in_every_later_question(platform: Any) -> None
         assert "you chose" in said["why"]
 
 
+async def test_temperature_and_language_reach_the_model(platform: Any) -> None:
+    async with platform.http(platform.token("anna")) as anna:
+        wishes = {"temperature": 0.25, "language": "pt-BR", "route": "general"}
+        await anna.patch("/api/user/anna/preferences", json=wishes)
+        await say(anna, QUESTION)
+    heard = platform.rehearsal.record.requests[-1]
+    assert heard.body["options"]["temperature"] == 0.25
+    assert heard.messages[0]["role"] == "system"
+    assert "`pt-BR`" in heard.messages[0]["text"]
+
+
 async def test_preferences_survive_a_restart(start: Any) -> None:
     async with start() as platform, platform.http(platform.token("anna")) as anna:
         await anna.patch("/api/user/anna/preferences", json={"route": "research"})
