@@ -18,12 +18,10 @@ import argparse
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import orjson
-
 from bench import peers, targets
 from bench.processes import ENVIRONMENT, OTHER_CPU, Stage, call, can_pin, pinned
 from bench.table import rows_of, verdicts

@@ -21,7 +21,6 @@ from bench.meter import Cost, Meter
 from bench.stamps import pace_of
 from bench.streams import HttpStream, SocketStream, Target
 
-
 CONNECT_SECONDS = 10.0
 
 
