@@ -127,7 +127,9 @@ def main() -> int:
     options.add_argument("--part", help="print the undecided ones of this part too")
     chosen = options.parse_args()
     questions = load(chosen.file)
-    lines = [f"{'':<14}{'asked':>6}{'precision':>11}{'coverage':>10}{'naive: prec.':>14}{'cover.':>10}"]
+    lines = [
+        f"{'':<14}{'asked':>6}{'precision':>11}{'coverage':>10}{'naive: prec.':>14}{'cover.':>10}"
+    ]
     lines.append(_row("all", questions))
     for key in ("part", "route", "lang"):
         for value in sorted({getattr(question, key) for question in questions}):
@@ -137,7 +139,9 @@ def main() -> int:
     for question in questions if chosen.show else ():
         got = by_signals(question)
         if got != question.route and (got or question.part == chosen.part):
-            sys.stdout.write(f"{question.lang} {question.route} as {got}: {question.text[:150]!r}\n")
+            sys.stdout.write(
+                f"{question.lang} {question.route} as {got}: {question.text[:150]!r}\n"
+            )
     return 0 if score(questions, by_signals).precision >= AT_LEAST else 1
 
 
