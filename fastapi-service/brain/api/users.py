@@ -87,6 +87,9 @@ async def _tier(person: Person, brain: Brain) -> str:
 
 
 def _shown(asked: Asked, user_id: str) -> dict[str, Any]:
+    conversation = (
+        None if asked.kind == "completion" else id_of(asked.conversation, user_id=user_id)
+    )
     return {
         "request_id": asked.request_id,
         "kind": asked.kind,
@@ -96,5 +99,5 @@ def _shown(asked: Asked, user_id: str) -> dict[str, Any]:
         "model": asked.model,
         "input_tokens": asked.input_tokens,
         "output_tokens": asked.output_tokens,
-        "conversation_id": id_of(asked.conversation, user_id=user_id),
+        "conversation_id": conversation,
     }
