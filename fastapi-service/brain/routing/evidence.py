@@ -24,6 +24,7 @@ NEAR = 30
 """Characters between a verb and what it is about."""
 
 UNSPACED_CHARS_A_WORD = 2.5
+SHORT_WORDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,28 @@ class Facts:
             return True
         if self.has("not_code"):
             return False
-        maybe = self.has("code_language_maybe") and self.has("function", "programming")
-        return self.has("code_language") or maybe
+        return self.has("code_language") or self.written_in_a_language or self._maybe_code
+
+    @property
+    def _maybe_code(self) -> bool:
+        return self.has("code_language_maybe") and self.has("function", "programming", "wrong")
+
+    @property
+    def written_in_a_language(self) -> bool:
+        """Whether "in <programming language>" is said, in one word or two."""
+        for concept in ("code_language", "code_language_maybe"):
+            if _is_unspaced(self.text) and self.has(concept):
+                return True
+            if self.near("within", concept, gap=1):
+                return True
+            if any(
+                self.text[start:end].startswith("python")
+                and end - start > len("python")
+                and self.text[start:end] != "pythons"
+                for start, end in self.hits.get(concept, ())
+            ):
+                return True
+        return False
 
 
 def facts_of(text: str) -> Facts:
@@ -134,19 +155,29 @@ def signs_in(facts: Facts) -> list[Sign]:
 
 
 def _general(facts: Facts) -> Iterator[Sign]:
-    if facts.near("write", "creative") and not _asks_for_code(facts):
+    if _writes(facts) and not _asks_for_code(facts):
         yield Sign("general", 0.98, "creative", NAMED)
     if facts.has("translate") and not facts.about_code and facts.has("tongue"):
         yield Sign("general", 0.98, "translation", NAMED)
     if facts.has("polish") and not facts.about_code:
         yield Sign("general", 0.97, "rewording", NAMED)
     if facts.has("hello", "thanks", "chat"):
-        rest = facts.left_without("hello", "chat", "thanks", "please", "marks")
+        rest = facts.left_without("hello", "chat", "thanks", "please", "filler")
         asked = "?" in facts.text and not facts.has("chat")
         if rest <= (1 if asked else 2) and not facts.about_code:
             yield Sign("general", 0.96, "greeting", FAINT)
     if facts.has("leisure", "cook", "meaning") and not facts.about_code:
         yield Sign("general", 0.96, "everyday", FAINT)
+    if facts.has("mood") and not facts.has(*_TASKS) and not facts.about_code:
+        yield Sign("general", 0.95, "mood", FAINT)
+
+
+_TASKS = ("weigh", "should", "calc", "search", "seek", "build", "wrong", "puzzle", "programming")
+
+
+def _writes(facts: Facts) -> bool:
+    """Whether something literary is to be written; in some languages the verb comes last."""
+    return facts.near("write", "creative") or facts.near("creative", "write", gap=4)
 
 
 def _asks_for_code(facts: Facts) -> bool:
@@ -162,12 +193,16 @@ def _simple_code(facts: Facts) -> Iterator[Sign]:
         yield Sign("simple_code", 0.97, "error message")
     if facts.code and (facts.has("wrong", "function", "howto") or facts.has("translate")):
         yield Sign("simple_code", 0.97, "code and what to do with it")
-    if facts.about_code and facts.has("function") and facts.length <= 40:
+    if not facts.about_code or facts.has("career", "weigh", "should"):
+        return
+    if facts.has("function") and facts.length <= 40:
         yield Sign("simple_code", 0.97, "small thing in a language")
+    elif facts.written_in_a_language and facts.has("howto", "task", "wrong"):
+        yield Sign("simple_code", 0.96, "task in a language")
     elif facts.has("code_language") and facts.has("howto") and facts.length <= 30:
-        yield Sign("simple_code", 0.96, "how to in a language")
+        yield Sign("simple_code", 0.96, "how to with a tool")
     elif facts.has("code_language") and facts.has("wrong", "programming") and facts.length <= 20:
-        yield Sign("simple_code", 0.95, "language and trouble")
+        yield Sign("simple_code", 0.95, "tool and trouble")
 
 
 def _complex_code(facts: Facts) -> Iterator[Sign]:
@@ -206,15 +241,27 @@ def _math(facts: Facts) -> Iterator[Sign]:
         yield Sign("math", 0.98, "sum")
     if notation.has_quotient(text) and letters <= 0 and facts.has("amount", "calc"):
         yield Sign("math", 0.97, "sum")
-    if facts.has("calc") and (facts.has("maths") or expression):
+    if facts.has("calc") and (facts.has("maths", "maths_maybe") or expression):
         yield Sign("math", 0.98, "something to calculate")
     if facts.near("prove", "provable", gap=60):
         yield Sign("math", 0.97, "proof")
-    numbers = notation.count_numbers(text)
-    if facts.has("maths") and (expression or numbers >= 2 or facts.count("maths") >= 2):
+    yield from _math_words(facts, expression=expression)
+
+
+def _math_words(facts: Facts, *, expression: bool) -> Iterator[Sign]:
+    numbers = notation.count_numbers(facts.text)
+    objects = facts.count("maths") + facts.count("maths_maybe")
+    short = facts.length <= SHORT_WORDS
+    if objects and (expression or (numbers >= 2 and short)):
         yield Sign("math", 0.96, "mathematical object")
-    if facts.has("if_word") and facts.has("question_of_number") and numbers >= 3:
+    elif facts.has("maths") and (objects >= 2 or (numbers and short)):
+        yield Sign("math", 0.95, "mathematical object")
+    if not facts.has("question_of_number"):
+        return
+    if facts.has("if_word") and numbers >= 3:
         yield Sign("math", 0.95, "rule of three")
+    if notation.has_speed(facts.text) and numbers >= 2:
+        yield Sign("math", 0.95, "speed and distance")
 
 
 def _reasoning(facts: Facts) -> Iterator[Sign]:

@@ -2,7 +2,8 @@
 Which concepts a text mentions, by the word lists in `words/*.toml`.
 
 One file a language, one list a concept; a new language is one file. An entry is a word or a phrase,
-`*` at the end of a word stands for any ending, `*` alone for any one word. Case, accents and
+`*` at the end of a word stands for any ending, before a single word for any beginning (compounds),
+and alone for any one word. Case, accents and
 punctuation do not count. Languages that put no spaces between words say `spaced = false`; their
 entries are found anywhere. Looking up is by dictionary, not by one long pattern: the time grows
 with the text alone.
@@ -70,6 +71,9 @@ class _Language:
     marks: frozenset[str] = frozenset()
     exact: dict[str, list[_Entry]] = field(default_factory=lambda: defaultdict(list))
     stems: dict[str, list[_Entry]] = field(default_factory=lambda: defaultdict(list))
+    endings: list[tuple[str, str]] = field(default_factory=list)
+    """Concept and the end of a compound word."""
+
     pieces: list[tuple[str, str]] = field(default_factory=list)
     """Concept and entry where words are not spaced."""
 
@@ -81,7 +85,9 @@ class _Language:
             part if part == "*" else normalised(part) for part in entry.replace("'", " ").split()
         )
         first = words[0]
-        if first.endswith("*"):
+        if first.startswith("*") and first != "*":
+            self.endings.append((concept, first[1:]))
+        elif first.endswith("*"):
             self.stems[first[:STEM_CHARS]].append(_Entry(concept, words))
         else:
             self.exact[first].append(_Entry(concept, words))
@@ -96,6 +102,9 @@ class _Language:
                 if _stands_at(entry.words, tokens, at):
                     end = tokens[at + len(entry.words) - 1].end
                     hits[entry.concept].append((token.start, end))
+            for concept, ending in self.endings:
+                if token.word.endswith(ending):
+                    hits[concept].append((token.start, token.end))
         for concept, piece in self.pieces:
             start = text.find(piece)
             if start >= 0:

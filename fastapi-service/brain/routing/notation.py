@@ -16,7 +16,8 @@ _CODE = re.compile(
     | \bconsole\.log\s*\( | \bprintf?\s*\(\s*["'] | \bSystem\.out | \#include\s*[<"]
     | \bSELECT\s+[\w*,.\s]{1,80}\sFROM\b | \bimport\s+\w+[\w.]*(?:\s*;|\s+from\b|\s*$)
     | \bpublic\s+(?:static|class|void)\b | \b(?:const|let|var)\s+\w+\s*= | =>\s*[{(\w]
-    | </\w+> | \breturn\s+[\w.]+\s*; | \w\(\)\s*;? \s*\{ | ;\s*\n | \bcurl\s+-[A-Za-z]\b | \bprint\s*\(\w
+    | </\w+> | \breturn\s+[\w.]+\s*; | \w\(\)\s*;? \s*\{ | ;\s*\n
+    | \bcurl\s+-[A-Za-z]\b | \bprint\s*\(\w
     """,
     re.VERBOSE,
 )
@@ -26,14 +27,18 @@ _ERROR = re.compile(
 )
 
 _OF = r"(?:of|von|vom|de|del|di|do|da|dos|des|d'|van|z|ze|od|от|из|من|sur|su)"
-_PERCENT = r"(?:%|percent|per cent|prozent|procent|por ?ciento|per ?cento|por ?cento|pour ?cent|процент\w{0,3})"
+_PERCENT = (
+    r"(?:%|percent|per cent|prozent|procent|por ?ciento|per ?cento|por ?cento|pour ?cent"
+    r"|процент\w{0,3})"
+)
 _PERCENT_OF = re.compile(
     rf"\d\s?{_PERCENT}\s+{_OF}\s*(?:[^\W\d]{{2,6}}\s)?[^\w\s]?\s?\d"
     r"|\d\s?[^\W\d]{0,3}?\s?[の的]\s?\d{1,4}(?:\.\d+)?\s?%"
     r"|\d'?[^\W\d]{0,4}\syuzde\s\d"
     r"|\d\s?%\s?的\s?\d|\d의\s?\d{1,4}\s?%"
+    rf"|(?<![\d/])\d+/\d+\s+{_OF}\s+\d|(?<![\d/])\d+/\d+\s[^\W\d]{{1,4}}\s(?:[^\W\d]\s)?(?:percent|prozent|porcen|pourcen)"
 )
-_NAME = r"(?:sin|cos|tan|ln|log|sqrt|exp|sen)"
+_NAME = r"(?:sin|cos|tan|ln|log\d{0,2}|sqrt|exp|sen)"
 _TERM = rf"(?:[0-9.]|(?<![^\W\d])[a-z](?![^\W\d])|[-+*/^()×÷·√−\s]|{_NAME})"
 _EQUATION = re.compile(rf"({_TERM}{{2,60}})=(?![=>])\s?[-−]?[0-9a-z(]")
 _OPERATOR = re.compile(r"[-+*/^×÷·−]|\d\s?[a-z]")
@@ -45,6 +50,7 @@ _EXPRESSION = re.compile(
 )
 _ARITHMETIC = re.compile(r"\d\)?\s?(?:[*×÷^+·]|\bx\b|\bmal\b|\btimes\b|\bplus\b|\bpor\b)\s?\(?-?\d")
 _QUOTIENT = re.compile(r"(?<![\d/.])\d+\)?\s?[-/−]\s?\(?\d+(?![\d/.])")
+_SPEED = re.compile(r"\d\s?(?:km/h|kmh|m/s|mph|км/ч)")
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
@@ -86,6 +92,11 @@ def has_arithmetic(text: str) -> bool:
 def has_quotient(text: str) -> bool:
     """As `has_arithmetic`, for `-` and `/`, which are also in dates and ranges."""
     return bool(_QUOTIENT.search(text))
+
+
+def has_speed(text: str) -> bool:
+    """Whether a speed is given, as in tasks about trains."""
+    return bool(_SPEED.search(text))
 
 
 def count_numbers(text: str) -> int:

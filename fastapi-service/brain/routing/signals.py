@@ -14,8 +14,11 @@ from brain.routing.evidence import Facts, Sign, facts_of, signs_in
 from brain.routing.routes import RouteName, parse_route
 
 FOLLOW_UP_CONFIDENCE = 0.95
-FOLLOW_UP_WORDS = 8
+FOLLOW_UP_WORDS = 6
 """A longer question that begins with "and" may well be another one."""
+
+LEANING_WORDS = 12
+"""Up to here a question that says "it" or "that" leans on the one before."""
 
 ALONE_WORDS = 8
 
@@ -92,10 +95,7 @@ def _winner(best: dict[RouteName, Sign]) -> Sign | None:
 
 
 def _leans_on_the_one_before(facts: Facts) -> bool:
-    count = facts.length
-    if count > FOLLOW_UP_WORDS + 4:
-        return False
     refers = facts.has("refers")
     if facts.starts_with("follow"):
-        return refers or count <= FOLLOW_UP_WORDS
-    return refers and count <= FOLLOW_UP_WORDS
+        return facts.length <= (LEANING_WORDS if refers else FOLLOW_UP_WORDS)
+    return refers and facts.length <= FOLLOW_UP_WORDS
