@@ -43,6 +43,11 @@ class Request:
     streams: bool
 
     @property
+    def is_routed(self) -> bool:
+        """Whether we are to choose the model."""
+        return self.script.model == AUTO
+
+    @property
     def question(self) -> str:
         """The last thing the person said, which is what routing goes by."""
         said = [turn for turn in self.script.turns if isinstance(turn, Turn)]
@@ -109,9 +114,9 @@ class Completion:
 
         Raises `ModelUnavailable`, `NotCapable`; nothing for a model whose server was not seen yet.
         """
-        model = request.script.model
-        if model == AUTO:
+        if request.is_routed:
             return
+        model = request.script.model
         if self._vram.lacks(model) and self._vram.lacks(f"{model}:latest"):
             raise ModelUnavailable(model)
         try:
@@ -165,16 +170,15 @@ class Completion:
         return self._completed(draft, choice, said)
 
     async def _choose(self, request: Request, draft: Draft, tell: Tell) -> Choice:
-        model = request.script.model
         choice = await self._router.choose(
             request.question,
-            AskOptions(model=None if model == AUTO else model),
+            AskOptions(model=None if request.is_routed else request.script.model),
             tell=lambda progress: _progress(tell, draft, progress),
         )
         if not request.script.tools or self._vram.spec(choice.model).tools:
             return choice
-        found = best_stand_in(self._usable(), resident=(), tools=True) if model == AUTO else None
-        if found is None or not found.tools:
+        found = best_stand_in(self._usable(), resident=(), tools=True)
+        if found is None or not found.tools or not request.is_routed:
             raise NotCapable(choice.model, "call tools")
         why = f"{choice.why}; {choice.model} cannot call tools, {found.name} can"
         return replace(choice, model=found.name, why=why)

@@ -58,7 +58,7 @@ class CompletionDesk:
             ask_id=new_ask_id(),
             conversation_id=client_id,  # of its own: requests do not wait for each other
             text="",
-            options=AskOptions(model=request.script.model),
+            options=AskOptions(model=None if request.is_routed else request.script.model),
         )
         request_id = request_id_for(caller.principal, client_id, ask.ask_id)
         reader = self._outboxes.of(caller.principal, client_id).greet(None, 0)

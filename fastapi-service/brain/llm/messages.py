@@ -24,7 +24,8 @@ class Prompt:
     What is asked of a model. The last message is the user's.
 
     `think` None leaves it to us: as little as the model allows. `max_tokens` None lets the model
-    end by itself. `tools` are functions decorated with `strands.tool`.
+    end by itself, `temperature` None leaves it to the server. `tools` are functions decorated with
+    `strands.tool`.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Prompt:
     messages: Sequence[Message]
     think: Think | None = None
     max_tokens: int | None = None
+    temperature: float | None = None
     tools: Sequence[Callable[..., Any]] = ()
 
 

@@ -67,7 +67,9 @@ class Speaker:
         async with self._vram.lease(prompt.model, tell=tell) as lease:
             yield Leased(lease)
             wish = Wish(
-                spec=lease.spec, think=prompt.think, sampling=Sampling(max_tokens=prompt.max_tokens)
+                spec=lease.spec,
+                think=prompt.think,
+                sampling=Sampling(max_tokens=prompt.max_tokens, temperature=prompt.temperature),
             )
             pieces = run(
                 self._model(lease, wish),

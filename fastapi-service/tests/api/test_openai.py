@@ -14,7 +14,10 @@ from aiohttp import web
 from openai import AsyncOpenAI, OpenAI
 from pydantic import BaseModel
 
+from brain.api.openai.errors import STATUS, Reported, response_of
 from rehearsal.faults import Fault
+from shared.errors import BoundaryError
+from shared.protocol import Failed
 
 Client = Any  # AsyncOpenAI; its many overloads ask for types that plain dicts do not have
 LIMIT_SECONDS = 30.0
@@ -123,6 +126,22 @@ async def test_auto_chooses_a_model_for_the_question(platform: Any, ai: Client) 
     answer = await ask(ai, "Solve x^2 + 5x + 6 = 0", model="auto")
     assert answer.model == MODEL, "the one for maths"
     assert "-2" in answer.choices[0].message.content
+
+
+async def test_auto_takes_a_model_that_can_call_the_tools(start: Any) -> None:
+    async with start() as platform, client(platform) as ai:
+        await without(platform, "gpt-oss:20b", "ministral-3:14b")
+        assert (await ask(ai, model="auto")).model == "deepseek-ocr:3b", "the largest one left"
+        assert (await ask(ai, model="auto", tools=[SEARCH])).model == "rnj-1:8b"
+        await without(platform, "rnj-1:8b")
+        with pytest.raises(openai.BadRequestError, match="cannot call tools"):
+            await ask(ai, model="auto", tools=[SEARCH])
+
+
+async def without(platform: Any, *models: str) -> None:
+    for model in models:
+        platform.rehearsal.faults.add([Fault(kind="vanish", model=model, times="forever")])
+    await platform.brain.vram.refresh()
 
 
 async def test_the_conversation_arrives_as_it_was_sent(platform: Any, ai: Client) -> None:
@@ -407,6 +426,27 @@ async def test_a_prompt_the_model_cannot_see_whole_is_a_bad_request(
     with pytest.raises(openai.BadRequestError) as refused:
         await ask(ai, "word " * 40_000, stream=stream)
     assert refused.value.code == "chat.too_long"
+
+
+def test_a_failure_has_the_same_status_whether_raised_or_sent_as_a_frame() -> None:
+    for kind in kinds_of(BoundaryError):
+        if kind.code in STATUS:
+            status = 400 if kind.status == 422 else kind.status
+            assert STATUS[kind.code] == status, kind
+
+
+def kinds_of(kind: type[BoundaryError]) -> list[type[BoundaryError]]:
+    return [kind, *(one for below in kind.__subclasses__() for one in kinds_of(below))]
+
+
+def test_a_spent_budget_is_a_rate_limit_no_client_should_wait_for() -> None:
+    sentence = "Weekly token budget exceeded."
+    failed = Failed(ask_id="a", code="budget.exceeded", message=sentence, retryable=True)
+    response = response_of(Reported(failed))
+    assert response.status_code == 429
+    assert response.headers["x-should-retry"] == "false"
+    error = {"message": sentence, "type": "rate_limit_error", "param": None}
+    assert json.loads(bytes(response.body)) == {"error": error | {"code": "budget.exceeded"}}
 
 
 async def test_a_full_queue_is_said_at_once_and_may_be_tried_again(start: Any) -> None:

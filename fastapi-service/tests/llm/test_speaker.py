@@ -132,6 +132,13 @@ async def test_an_answer_that_hits_its_limit_is_a_truncated_end(talk: Any, model
 
 
 @BOTH
+async def test_a_wanted_temperature_reaches_the_model(talk: Any, model: str) -> None:
+    await talk.ask(model, "hello there", temperature=0.25)
+    body = talk.requests()[-1].body
+    assert body.get("options", body)["temperature"] == 0.25
+
+
+@BOTH
 async def test_a_decision_is_an_object_of_the_schema(talk: Any, model: str) -> None:
     decided = await talk.speaker.decide(model, "Choose a route.", "Solve x^2 = 4", Route)
     assert decided == Route(route="math")

@@ -32,8 +32,10 @@ STATUS = {
 }
 """The HTTP status of a failure that comes as a frame; 500 for the rest."""
 
-TRIED_ENOUGH = frozenset({"backend.unreachable", "backend.failed", "vram.load_failed", "internal"})
-"""What the queue has tried again already; more attempts of the client would multiply."""
+NOT_AGAIN = frozenset(
+    {"backend.unreachable", "backend.failed", "vram.load_failed", "internal", "budget.exceeded"}
+)
+"""What the queue has tried again already, or what no time a client waits would change."""
 
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -68,7 +70,7 @@ def body_of(failure: BoundaryError) -> dict[str, Any]:
 
 def response_of(failure: BoundaryError) -> JSONResponse:
     """The answer to a request that failed before anything of it was answered."""
-    again = failure.retryable and failure.code not in TRIED_ENOUGH
+    again = failure.retryable and failure.code not in NOT_AGAIN
     headers = {"x-should-retry": "true" if again else "false"}
     if failure.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
