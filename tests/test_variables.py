@@ -1,0 +1,621 @@
+"""
+Every variable of `.env.example` changes what it says it changes: one case each, none left out.
+
+A case sets variables in the environment, never fields of an object, so that name, parsing and
+wiring are shown together. Most run the service in this process with rehearsal models; what is only
+decided when a process starts is shown by a process.
+"""
+
+import hmac
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import anyio
+import httpx
+import jwt
+import pytest
+import uvicorn
+from aiohttp import web
+from fastapi import FastAPI
+
+import admin.config
+import auth.config
+import auth.main
+import auth.wiring
+import brain.config
+import brain.main
+import brain.wiring
+from admin.cli.logins import login_file
+from admin.local.programs import programs
+from brain.catalogue.profile import ProfileError
+from brain.chat.admission import Caller
+from chat_client import Client, connected
+from rehearsal import Rehearsal
+from rehearsal import running as rehearsing
+from rehearsal.faults import Fault
+from shared.clock import Clock, ManualClock, SystemClock
+from shared.errors import StoreUnavailable
+from shared.protocol import MAX_FRAME_BYTES, Ask
+from shared.store import Key, open_store
+
+ROOT = Path(__file__).resolve().parents[1]
+SECRETS = {"JWT_SECRET_KEY": "jwt-" + "k9" * 20, "SERVICE_TOKEN": "svc-" + "t7" * 20}
+Variables = Mapping[str, str | None]
+OTHER_SECRET = "other-" + "z3" * 20
+NOBODY = "http://127.0.0.1:9"
+SMALL = {"model": "rnj-1:8b"}
+UNCLEAR = "the tall one over there, you know which"
+"""A question whose route only the router model could tell."""
+
+
+# ------------------------------------------------------------------ the stage of the cases
+
+
+@dataclass
+class Running:
+    """A brain or an auth service that answers, and the models it speaks with."""
+
+    url: str
+    parts: Any
+    rehearsal: Rehearsal | None = None
+
+    def token(self, user: str = "anna", *, secret: str = "", **claims: Any) -> str:
+        now = SystemClock().now()
+        body = {"sub": user, "name": user, "role": "user", "iat": now, "exp": now + 600, "jti": "1"}
+        return jwt.encode(body | claims, secret or SECRETS["JWT_SECRET_KEY"], algorithm="HS256")
+
+    def http(self, bearer: str = "", **headers: str) -> httpx.AsyncClient:
+        if bearer:
+            headers["Authorization"] = f"Bearer {bearer}"
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+
+    async def post(self, path: str, bearer: str, body: object = None) -> httpx.Response:
+        async with self.http(bearer) as http:
+            return await http.post(path, json=body)
+
+    @asynccontextmanager
+    async def person(self, user: str = "anna", **claims: Any) -> AsyncIterator[Client]:
+        async with connected(self.url, "/ws/chat", self.token(user, **claims)) as client:
+            await client.hello(user)
+            yield client
+
+    async def answer(self, text: str = "hello", **claims: Any) -> dict[str, Any]:
+        """The end frame of one question to a small model."""
+        async with self.person(**claims) as client:
+            return await client.end_of(await client.ask(text, options=SMALL))
+
+    def break_models(self, *faults: Fault) -> None:
+        assert self.rehearsal is not None
+        self.rehearsal.faults.add(list(faults))
+
+
+@dataclass
+class Stage:
+    """Where a case plays: a folder of its own and the environment it sets."""
+
+    folder: Path
+    patch: pytest.MonkeyPatch
+
+    @contextmanager
+    def environment(self, variables: Variables) -> Iterator[None]:
+        """These variables (None: unset) and nothing of `.env` or the shell's."""
+        with self.patch.context() as patch:
+            for name in listed():
+                patch.delenv(name, raising=False)
+            for name, value in {**SECRETS, **variables}.items():
+                if value is not None:
+                    patch.setenv(name, value)
+            yield
+
+    def settings(self, service: Any, **variables: str | None) -> Any:
+        with self.environment(dict(variables)):
+            return service.config.Settings(_env_file=None)
+
+    @asynccontextmanager
+    async def brain(
+        self,
+        variables: Variables | None = None,
+        *,
+        speed: float = 50.0,
+        clock: Clock | None = None,
+        listening: bool = True,
+        **more: str | None,
+    ) -> AsyncIterator[Running]:
+        rehearsal = Rehearsal(speed=speed)
+        async with rehearsing(rehearsal, ollama_port=0, openai_port=0) as servers:
+            given: dict[str, str | None] = {
+                "STORE_URL": f"sqlite:///{self.folder}/trollama.db",
+                "AUTH_URL": NOBODY,
+                "VRAM_PROFILE": "conservative",
+                "OLLAMA_HOST": servers.ollama_url,
+            }
+            given |= {
+                name: value.replace("{openai}", servers.openai_url) if value else value
+                for name, value in {**(variables or {}), **more}.items()
+            }
+            settings = self.settings(brain, **given)
+            async with brain.wiring.running(settings, clock=clock) as parts:
+                if not listening:
+                    yield Running("", parts, rehearsal)
+                    return
+                async with serving(brain.main.create_app(parts)) as url:
+                    yield Running(url, parts, rehearsal)
+
+    @asynccontextmanager
+    async def auth(self, **variables: str | None) -> AsyncIterator[Running]:
+        given = {"STORE_URL": f"sqlite:///{self.folder}/auth.db", "BCRYPT_COST": "4"}
+        settings = self.settings(auth, **given | variables)
+        async with (
+            auth.wiring.running(settings) as parts,
+            serving(auth.main.create_app(parts)) as url,
+        ):
+            yield Running(url, parts)
+
+    async def process(self, module: str, *, live: str, **variables: str) -> str:
+        """Run `python -m module` until `live` answers; what it has written by then."""
+        with self.environment(dict(variables)):
+            environment = dict(os.environ)
+        log = self.folder / f"{module}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it does not wait
+                [sys.executable, "-m", module],
+                cwd=self.folder, env=environment, stdout=output, stderr=output,
+            )  # fmt: skip
+        try:
+            deadline = monotonic() + 30
+            async with httpx.AsyncClient() as http:
+                while True:
+                    assert process.poll() is None, log.read_text()
+                    assert monotonic() < deadline, log.read_text()
+                    try:
+                        assert (await http.get(live)).status_code == 200
+                        break
+                    except httpx.HTTPError:
+                        await anyio.sleep(0.05)
+        finally:
+            process.terminate()
+            await anyio.to_thread.run_sync(process.wait)
+        return log.read_text()
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, ws="websockets-sansio", ws_max_size=MAX_FRAME_BYTES,
+        lifespan="off", log_config=None, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server._serve)
+        while not server.started:
+            await anyio.sleep(0.005)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        server.should_exit = True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listed() -> list[str]:
+    """The variables of `.env.example`."""
+    text = (ROOT / ".env.example").read_text()
+    return re.findall(r"^#?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE)
+
+
+Case = Callable[[Stage], Awaitable[None]]
+CASES: dict[Case, tuple[str, ...]] = {}
+
+
+def shows(*names: str) -> Callable[[Case], Case]:
+    """Marks the case of these variables."""
+
+    def note(case: Case) -> Case:
+        CASES[case] = names
+        return case
+
+    return note
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(tmp_path, monkeypatch)
+
+
+# ------------------------------------------------------------------ secrets, addresses, the store
+
+
+@shows("JWT_SECRET_KEY", "SERVICE_TOKEN")
+async def _secrets(stage: Stage) -> None:
+    variables = {"JWT_SECRET_KEY": OTHER_SECRET, "SERVICE_TOKEN": OTHER_SECRET + "s"}
+    async with stage.brain(variables) as running:
+
+        async def status_with(bearer: str) -> int:
+            async with running.http(bearer) as http:
+                return (await http.get("/api/discord/status/none")).status_code
+
+        assert await status_with(running.token()) == 401
+        assert await status_with(running.token(secret=OTHER_SECRET)) == 404
+        assert await status_with(SECRETS["SERVICE_TOKEN"]) == 401
+        assert await status_with(OTHER_SECRET + "s") == 404
+
+
+@shows("BIND_ADDRESS", "AUTH_PORT")
+async def _auth_address(stage: Stage) -> None:
+    port = free_port()
+    await stage.process(
+        "auth",
+        live=f"http://127.0.0.2:{port}/health/live",
+        BIND_ADDRESS="127.0.0.2",
+        AUTH_PORT=f"{port}",
+        STORE_URL="sqlite:///auth.db",
+    )
+
+
+@shows("BRAIN_PORT", "LOG_LEVEL")
+async def _brain_process(stage: Stage) -> None:
+    for level, complains in (("WARNING", True), ("ERROR", False)):
+        port = free_port()
+        written = await stage.process(
+            "brain",
+            live=f"http://127.0.0.1:{port}/health/live",
+            BRAIN_PORT=f"{port}",
+            LOG_LEVEL=level,
+            STORE_URL="sqlite:///brain.db",
+            AUTH_URL=NOBODY,
+            OLLAMA_HOST=NOBODY,
+        )
+        assert ('"level":"warning"' in written) is complains, written
+        assert '"level":"info"' not in written
+
+
+@shows("STORE_URL")
+async def _store_url(stage: Stage) -> None:
+    file = stage.folder / "elsewhere" / "kept.db"
+    async with stage.auth(STORE_URL=f"sqlite:///{file}") as running, running.http() as http:
+        await http.post("/register", json={"username": "anna", "password": "lovelace 1815"})
+    assert b"anna" in b"".join(path.read_bytes() for path in file.parent.iterdir())
+
+
+@shows("DYNAMODB_ENDPOINT", "DYNAMODB_REGION", "DYNAMODB_ACCESS_KEY", "DYNAMODB_SECRET_KEY")
+async def _dynamodb(stage: Stage) -> None:
+    heard: list[tuple[dict[str, str], bytes]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
+        return web.Response(status=400, body=b"{}")
+
+    app = web.Application()
+    app.router.add_post("/", hear)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    settings = stage.settings(
+        auth,
+        STORE_URL="dynamodb:",
+        DYNAMODB_ENDPOINT=f"http://127.0.0.1:{runner.addresses[0][1]}",
+        DYNAMODB_REGION="eu-west-3",
+        DYNAMODB_ACCESS_KEY="AKIATEST",
+        DYNAMODB_SECRET_KEY="a-secret-of-its-own",
+    )
+    async with open_store(settings, tables=("users",), clock=SystemClock()) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.get(Key("users", "anna", "profile"))
+    await runner.cleanup()
+    headers, body = heard[0]
+    day = headers["x-amz-date"][:8]
+    assert f"Credential=AKIATEST/{day}/eu-west-3/dynamodb/aws4_request" in headers["authorization"]
+    signature = aws_signature("a-secret-of-its-own", "eu-west-3", headers, body)
+    assert headers["authorization"].endswith(f"Signature={signature}")
+
+
+def aws_signature(secret: str, region: str, headers: dict[str, str], body: bytes) -> str:
+    """Signature Version 4 of a POST to `/` (AWS General Reference, "Create a signed request")."""
+    found = re.search(r"SignedHeaders=([^,]+)", headers["authorization"])
+    assert found is not None
+    names = found[1].split(";")
+    lines = [f"{name}:{headers[name].strip()}" for name in names]
+    request = "\n".join(["POST", "/", "", *lines, "", found[1], sha256(body).hexdigest()])
+    at = headers["x-amz-date"]
+    scope = [at[:8], region, "dynamodb", "aws4_request"]
+    text = ["AWS4-HMAC-SHA256", at, "/".join(scope), sha256(request.encode()).hexdigest()]
+    key = b"AWS4" + secret.encode()
+    for part in [*scope, "\n".join(text)]:
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key.hex()
+
+
+@shows("ALLOWED_ORIGINS")
+async def _allowed_origins(stage: Stage) -> None:
+    page = "https://chat.example.org"
+    for allowed in (page, "https://other.example.org"):
+        variables = {"ALLOWED_ORIGINS": f"{allowed}, http://127.0.0.1:1"}
+        async with stage.brain(variables) as running, running.http(Origin=page) as http:
+            answer = await http.get("/health/live")
+        granted = answer.headers.get("access-control-allow-origin")
+        assert granted == (page if allowed == page else None)
+
+
+@shows("AUTH_URL")
+async def _auth_url(stage: Stage) -> None:
+    async with stage.auth() as people, people.http() as http:
+        person = {"username": "anna", "password": "lovelace 1815"}
+        await http.post("/register", json=person)
+        token = (await http.post("/login", json=person)).json()["access_token"]
+        code = (await people.post("/link/code", token)).json()["code"]
+        link = {"code": code, "provider": "discord", "provider_user_id": "1042"}
+        linked = await people.post("/link/redeem", SECRETS["SERVICE_TOKEN"], link)
+        async with (
+            stage.brain(AUTH_URL=people.url) as running,
+            connected(running.url, "/ws/discord", SECRETS["SERVICE_TOKEN"]) as bot,
+        ):
+            await bot.hello("bot")
+            await bot.end_of(await bot.ask("hello", user_id="1042", options=SMALL))
+            mine = f"of#{linked.json()['user_id']}"
+            assert await running.parts.store.query("conversations", mine)
+
+
+# ------------------------------------------------------------------ sign-in
+
+
+@shows("JWT_EXPIRATION_HOURS")
+async def _jwt_expiration_hours(stage: Stage) -> None:
+    async with stage.auth(JWT_EXPIRATION_HOURS="0.5") as running, running.http() as http:
+        person = {"username": "anna", "password": "lovelace 1815"}
+        await http.post("/register", json=person)
+        answer = (await http.post("/login", json=person)).json()
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    assert answer["expires_in"] == claims["exp"] - claims["iat"] == 1800
+
+
+@shows("BCRYPT_COST")
+async def _bcrypt_cost(stage: Stage) -> None:
+    async with stage.auth(BCRYPT_COST="5") as running, running.http() as http:
+        await http.post("/register", json={"username": "anna", "password": "lovelace 1815"})
+    stored = b"".join(path.read_bytes() for path in stage.folder.glob("auth.db*"))
+    assert set(re.findall(rb"\$2b\$(\d\d)\$", stored)) == {b"05"}
+
+
+@shows("REGISTRATION")
+async def _registration(stage: Stage) -> None:
+    person = {"username": "anna", "password": "lovelace 1815"}
+    for registration, status in (("closed", 403), ("open", 201)):
+        async with stage.auth(REGISTRATION=registration) as running, running.http() as http:
+            assert (await http.post("/register", json=person)).status_code == status
+
+
+@shows("CLI_LOGIN_FILE")
+async def _cli_login_file(stage: Stage) -> None:
+    chosen = stage.folder / "login.json"
+    assert login_file(stage.settings(admin, CLI_LOGIN_FILE=f"{chosen}")) == chosen
+    assert login_file(stage.settings(admin)) != chosen
+
+
+@shows("BRAIN_URL")
+async def _brain_url(stage: Stage) -> None:
+    there = stage.settings(admin, BRAIN_URL="http://box:1234/", BRAIN_PORT="9000")
+    assert there.brain_address == "http://box:1234"
+    assert stage.settings(admin, BRAIN_PORT="9000").brain_address == "http://127.0.0.1:9000"
+
+
+@shows("REHEARSAL_OLLAMA_PORT", "REHEARSAL_OPENAI_PORT")
+async def _rehearsal_ports(stage: Stage) -> None:
+    ports = {"REHEARSAL_OLLAMA_PORT": "12500", "REHEARSAL_OPENAI_PORT": "12501"}
+    started = {one.name: one for one in programs(stage.settings(admin, **ports), rehearsal=True)}
+    assert started["rehearsal"].ports == (12500, 12501)
+    assert started["brain"].environment["OLLAMA_HOST"] == "http://127.0.0.1:12500"
+    assert started["brain"].environment["SGLANG_ENDPOINT"] == "http://127.0.0.1:12501"
+
+
+# ------------------------------------------------------------------ models and memory
+
+
+@shows("OLLAMA_HOST")
+async def _ollama_host(stage: Stage) -> None:
+    async with stage.brain() as running:
+        assert (await running.answer())["type"] == "done"
+    async with stage.brain(OLLAMA_HOST=NOBODY, BACKEND_WAIT_SECONDS="0") as running:
+        failed = await running.answer()
+    assert failed["message"].startswith(f"Failed to connect to Ollama at {NOBODY}")
+
+
+@shows("SGLANG_ENDPOINT")
+async def _sglang_endpoint(stage: Stage) -> None:
+    async with stage.brain(SGLANG_ENDPOINT=None) as running:
+        alone = set(running.parts.vram.available())
+    async with stage.brain(SGLANG_ENDPOINT="{openai}") as running, running.person() as client:
+        model = min(set(running.parts.vram.available()) - alone)
+        done = await client.end_of(await client.ask("hello", options={"model": model}))
+    assert (done["type"], done["model"]) == ("done", model)
+
+
+@shows("OLLAMA_DEFAULT_MODEL")
+async def _ollama_default_model(stage: Stage) -> None:
+    for model in ("rnj-1:8b", "ministral-3:14b"):
+        async with stage.brain(OLLAMA_DEFAULT_MODEL=model) as running, running.person() as client:
+            running.break_models(Fault(kind="error", model="gpt-oss:20b"))
+            done = await client.end_of(await client.ask(UNCLEAR))
+        assert (done["route"], done["model"]) == ("general", model)
+
+
+@shows("ROUTER_DEADLINE_SECONDS")
+async def _router_deadline(stage: Stage) -> None:
+    async with stage.brain(ROUTER_DEADLINE_SECONDS="0.4") as running, running.person() as client:
+        running.break_models(Fault(kind="hang", model="gpt-oss:20b"))
+        done = await client.end_of(await client.ask(UNCLEAR))
+    assert "within 0.4 s" in done["why"]
+
+
+@shows("VRAM_PROFILE")
+async def _vram_profile(stage: Stage) -> None:
+    assert await _limit_gb(stage, VRAM_PROFILE="conservative") == 14.0
+    assert await _limit_gb(stage, VRAM_PROFILE="balanced") == 110.0
+    with pytest.raises(ProfileError, match="Failed to load configuration profile 'huge'"):
+        await _limit_gb(stage, VRAM_PROFILE="huge")
+
+
+@shows("MEMINFO_FILE")
+async def _meminfo_file(stage: Stage) -> None:
+    meminfo = stage.folder / "meminfo"
+    for total_kib, limit_gb in ((16_000_000, 14.0), (97_656_250, 85.0)):
+        meminfo.write_text(f"MemTotal:       {total_kib} kB\nMemFree: 1 kB\n")
+        variables = {"VRAM_PROFILE": "auto", "MEMINFO_FILE": f"{meminfo}"}
+        assert await _limit_gb(stage, **variables) == limit_gb
+
+
+@shows("VRAM_HARD_LIMIT_GB")
+async def _vram_hard_limit(stage: Stage) -> None:
+    async with stage.brain(VRAM_SOFT_LIMIT_GB="4", VRAM_HARD_LIMIT_GB="4.5") as running:
+        assert (await running.answer())["code"] == "vram.never_fits"
+
+
+@shows("VRAM_SOFT_LIMIT_GB")
+async def _vram_soft_limit(stage: Stage) -> None:
+    async with stage.brain(VRAM_SOFT_LIMIT_GB="9.5") as running:
+        assert running.parts.vram.status().soft_gb == 9.5
+
+
+async def _limit_gb(stage: Stage, **variables: str) -> float:
+    async with stage.brain(variables) as running, running.http() as http:
+        return float((await http.get("/health")).json()["vram"]["available_gb"])
+
+
+# ------------------------------------------------------------------ the queue
+
+
+@shows("MAX_QUEUE_SIZE", "QUEUE_WORKERS")
+async def _queue(stage: Stage) -> None:
+    variables = {"QUEUE_WORKERS": "2", "MAX_QUEUE_SIZE": "1"}
+    async with stage.brain(variables, speed=1) as running, running.person() as client:
+        asks = [
+            await client.ask("count to 100", conversation_id=f"{number}", options=SMALL)
+            for number in range(4)
+        ]
+        refused = await client.end_of(asks[3])
+        assert (refused["code"], running.parts.queue.running_count) == ("queue.full", 2)
+        assert [job.ask_id for job in running.parts.queue.waiting()] == [asks[2]]
+
+
+@shows("MAX_RETRIES")
+async def _max_retries(stage: Stage) -> None:
+    async with stage.brain(MAX_RETRIES="2") as running:
+        running.break_models(Fault(kind="error", model="rnj-1:8b", times="forever"))
+        assert (await running.answer())["code"] == "backend.failed"
+        assert running.rehearsal is not None
+        tried = [one for one in running.rehearsal.record.requests if one.fault == "error"]
+    assert len(tried) == 2
+
+
+@shows("VISIBILITY_TIMEOUT")
+async def _visibility_timeout(stage: Stage) -> None:
+    for timeout, still_running in (("4", 0), ("1200", 1)):
+        clock = ManualClock(SystemClock().now())
+        variables = {"VISIBILITY_TIMEOUT": timeout}
+        async with stage.brain(variables, clock=clock, listening=False) as running:
+            running.break_models(Fault(kind="hang", model="rnj-1:8b"))
+            ask = Ask.model_validate(
+                {"ask_id": timeout, "conversation_id": timeout, "text": "hello", "options": SMALL}
+            )
+            caller = Caller("user", user_id="anna")
+            await running.parts.desk.submit(ask, caller, client_id="", surface="api")
+            await clock.advance(6)
+            assert running.parts.queue.running_count == still_running
+
+
+@shows("BACKEND_WAIT_SECONDS")
+async def _backend_wait_seconds(stage: Stage) -> None:
+    async with stage.brain(OLLAMA_HOST=NOBODY, BACKEND_WAIT_SECONDS="0") as running:
+        assert (await running.answer())["code"] == "backend.unreachable"
+    async with (
+        stage.brain(OLLAMA_HOST=NOBODY, BACKEND_WAIT_SECONDS="60") as running,
+        running.person() as client,
+    ):
+        ask_id = await client.ask("hello", ask_id="patient", options=SMALL)
+        assert "Waiting for it" in (await client.stage_of(ask_id, "waiting"))["detail"]
+
+
+@shows("FIRST_TOKEN_SECONDS", "TOKEN_GAP_SECONDS")
+async def _patience(stage: Stage) -> None:
+    for name, spoken in (("FIRST_TOKEN_SECONDS", 0), ("TOKEN_GAP_SECONDS", 2)):
+        variables = {name: "0.3", "MAX_RETRIES": "1"}
+        async with stage.brain(variables) as running:
+            running.break_models(Fault(kind="hang", model="rnj-1:8b", after_tokens=spoken))
+            with anyio.fail_after(10):
+                failed = await running.answer(user=name)
+        assert (failed["code"], "0.3 s" in failed["message"]) == ("backend.failed", True)
+
+
+@shows("ENABLE_STREAMING")
+async def _enable_streaming(stage: Stage) -> None:
+    for streaming in ("true", "false"):
+        async with (
+            stage.brain(ENABLE_STREAMING=streaming) as running,
+            running.person(streaming) as client,
+        ):
+            ask_id = await client.ask("count to 20", options=SMALL)
+            assert (await client.end_of(ask_id))["text"]
+            assert bool(client.of(ask_id, "delta")) is (streaming == "true")
+
+
+# ------------------------------------------------------------------ budgets and maintenance
+
+
+@shows("FREE_TIER_WEEKLY_BUDGET", "ADMIN_TIER_WEEKLY_BUDGET", "DISABLE_TOKEN_BUDGET")
+async def _budgets(stage: Stage) -> None:
+    limits = {"FREE_TIER_WEEKLY_BUDGET": "20001", "ADMIN_TIER_WEEKLY_BUDGET": "30001"}
+    async with stage.brain(limits, DISABLE_TOKEN_BUDGET="false") as running:
+        assert (await running.answer())["budget"]["limit"] == 20001
+        assert (await running.answer(user="boss", role="admin"))["budget"]["limit"] == 30001
+    async with stage.brain(DISABLE_TOKEN_BUDGET="false", FREE_TIER_WEEKLY_BUDGET="1") as running:
+        assert (await running.answer(user="bert"))["code"] == "budget.exceeded"
+    async with stage.brain(DISABLE_TOKEN_BUDGET="true", FREE_TIER_WEEKLY_BUDGET="1") as running:
+        assert (await running.answer(user="carl"))["budget"] is None
+
+
+@shows("BUDGET_TIMEZONE")
+async def _budget_timezone(stage: Stage) -> None:
+    resets = set()
+    for zone in ("UTC", "Pacific/Kiritimati"):
+        variables = {"BUDGET_TIMEZONE": zone, "DISABLE_TOKEN_BUDGET": "false"}
+        async with stage.brain(variables) as running:
+            done = await running.answer(user=zone)
+            resets.add(done["budget"]["resets_at"])
+    assert len(resets) == 2, "Monday begins 14 hours earlier on Kiritimati"
+
+
+@shows("MAINTENANCE_MODE", "MAINTENANCE_MODE_HARD")
+async def _maintenance(stage: Stage) -> None:
+    for name, value in (("MAINTENANCE_MODE", False), ("MAINTENANCE_MODE", True)):
+        store = f"sqlite:///{stage.folder}/soft-{value}.db"
+        variables = {name: str(value).lower(), "STORE_URL": store}
+        async with stage.brain(variables) as running, running.person() as client:
+            ask_id = await client.ask("hello", options=SMALL)
+            assert (await client.end_of(ask_id))["type"] == "done"
+            assert client.of(ask_id, "queued")[0]["maintenance"] is value
+    store = f"sqlite:///{stage.folder}/hard.db"
+    async with stage.brain(MAINTENANCE_MODE_HARD="true", STORE_URL=store) as running:
+        assert (await running.answer())["code"] == "maintenance.hard"
+
+
+# ------------------------------------------------------------------ the tests
+
+
+@pytest.mark.parametrize("case", CASES, ids=[",".join(names) for names in CASES.values()])
+async def test_a_variable_changes_what_it_says(case: Case, stage: Stage) -> None:
+    await case(stage)
+
+
+def test_no_variable_is_left_out_and_no_case_is_of_another() -> None:
+    assert sorted(name for names in CASES.values() for name in names) == sorted(listed())
