@@ -2,26 +2,32 @@
 One question, step by step. The only file that knows the order.
 
     load the conversation → choose the route → fit the window → speak → what to remember
+                                                                      → too long? → compaction
 
 Steps do not know each other; plain values go from one to the next. What happens meanwhile is told
 through `tell` as frames; the answer comes back as data.
 """
 
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass, field
 
+from brain.chat.compaction import Compaction, ask_for_minutes
 from brain.chat.errors import EmptyAnswer, NothingToSummarize
+from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation, Entry
 from brain.context.repository import ConversationRepository
-from brain.context.window import fit
+from brain.context.summary import checkpoint_of, older, read_minutes
+from brain.context.window import fit, room_for_prompt
 from brain.jobs.job import Job
 from brain.jobs.queue import Claim
+from brain.llm.errors import ContextExceeded
 from brain.llm.messages import Finished, Leased, Text, Thinking
 from brain.llm.speaker import Prompt, Speaker
-from brain.routing.prompts import read, system_prompt
+from brain.llm.tokens import Estimates
+from brain.routing.prompts import system_prompt
 from brain.routing.router import Router
-from brain.routing.routes import Choice
+from brain.routing.routes import Choice, Previous, parse_route
 from brain.vram.orchestrator import Lease, Orchestrator, Progress
 from shared.clock import Clock
 from shared.protocol import Delta, Done, Stage, Status, Timings, ToClient, Usage
@@ -31,6 +37,9 @@ from shared.store import Write
 Tell = Callable[[ToClient], None]
 MAX_ANSWER_BYTES = 180_000
 """About 40,000 words; with what JSON adds it fits into a row of the store (400 KB)."""
+
+KEPT_TURNS = 2
+"""Turns that stay as they were said when a person asks for a summary."""
 
 
 @dataclass(slots=True)
@@ -45,6 +54,9 @@ class Draft:
     pieces: list[str] = field(default_factory=list)
     size: int = 0
     finished: Finished = field(default_factory=Finished)
+    asked_tokens: int = 0
+    heard: int = 0
+    checkpoint: Checkpoint | None = None
     routed_at: float | None = None
     first_token_at: float | None = None
 
@@ -55,6 +67,30 @@ class Draft:
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    def usage(self) -> Usage:
+        """
+        What the model has read and said so far, also when it was broken off.
+
+        The server's own counts where it has given them, else the estimate and the pieces.
+        """
+        return Usage(
+            input_tokens=self.finished.input_tokens + self.asked_tokens,
+            output_tokens=self.finished.output_tokens + self.heard,
+        )
+
+    def begins(self, tokens: int) -> None:
+        """A model is being asked about `tokens` tokens."""
+        self.asked_tokens, self.heard = tokens, 0
+
+    def ends(self, finished: Finished) -> None:
+        """The model has said all it will for now."""
+        self.finished = Finished(
+            self.finished.input_tokens + (finished.input_tokens or self.asked_tokens),
+            self.finished.output_tokens + (finished.output_tokens or self.heard),
+            finished.truncated,
+        )
+        self.asked_tokens = self.heard = 0
 
 
 class Turn:
@@ -69,65 +105,140 @@ class Turn:
         vram: Orchestrator,
         clock: Clock,
         streaming: bool,
+        estimates: Estimates | None = None,
+        compaction: Compaction | None = None,
     ) -> None:
         self._conversations = conversations
         self._router = router
         self._speaker = speaker
         self._vram = vram
+        self._estimates = estimates or Estimates()
+        self._compaction = compaction
         self._clock = clock
         self._streaming = streaming
 
     async def answer(self, draft: Draft, *, tell: Tell) -> None:
         """Fill `draft`. Raises `BoundaryError` with the sentence for the person."""
+        with self._compaction.making_way() if self._compaction else nullcontext():
+            await self._answer(draft, tell)
+
+    async def summarize(self, draft: Draft, *, tell: Tell) -> None:
+        """Fill `draft` with a summary of the conversation instead of an answer."""
+        with self._compaction.making_way() if self._compaction else nullcontext():
+            await self._summarize(draft, tell)
+
+    def ended(self, draft: Draft) -> None:
+        """The end of `draft` is stored and shown: see whether its conversation became too long."""
+        if draft.job.kind != "ask" or draft.conversation is None or draft.choice is None:
+            return
+        if self._compaction is None:
+            return
+        order = draft.job.order
+        said = [Entry("user", draft.job.text, order=order), Entry("assistant", draft.text)]
+        self._compaction.consider(
+            draft.job.conversation,
+            [*draft.conversation.recent, *said],
+            model=draft.choice.model,
+        )
+
+    async def _answer(self, draft: Draft, tell: Tell) -> None:
         job = draft.job
-        draft.conversation = await self._conversations.load(job.conversation)
-        _status(tell, draft, "routing")
+        conversation = await self._conversations.load(job.conversation)
+        draft.conversation = conversation
+        _status(tell, draft, "routing", detail=_news(conversation))
         draft.choice = await self._router.choose(
-            job.text, job.options, tell=lambda progress: _progress(tell, draft, progress)
+            job.text,
+            job.options,
+            previous=_previous(conversation),
+            tell=lambda progress: _progress(tell, draft, progress),
         )
         draft.routed_at = self._clock.now()
-        await self._speak(draft, self._prompt(draft), tell)
+        await self._speak_fitting(draft, tell)
         if not draft.text.strip():
             raise EmptyAnswer(draft.choice.model)
         _status(tell, draft, "saving")
 
-    async def summarize(self, draft: Draft, *, tell: Tell) -> None:
-        """Fill `draft` with a summary of the conversation instead of an answer."""
-        job = draft.job
-        conversation = draft.conversation = await self._conversations.load(job.conversation)
+    async def _summarize(self, draft: Draft, tell: Tell) -> None:
+        conversation = await self._conversations.load(draft.job.conversation)
+        draft.conversation = conversation
         if not conversation.entries:
             raise NothingToSummarize
         model = self._router.for_summary()
         draft.choice = Choice("general", model, "summaries have a model of their own")
         draft.routed_at = self._clock.now()
-        system = read("summary")
-        messages = fit(
-            system=system,
-            entries=conversation.entries,
-            question=Entry("user", read("summary_request")),
-            context_tokens=self._vram.spec(model).context_tokens,
-            name_speakers=len(conversation.participants) > 1,
-        )
-        await self._speak(draft, Prompt(model=model, system=system, messages=messages), tell)
-        if not draft.text.strip():
-            raise EmptyAnswer(model)
+        draft.checkpoint = await self._minutes(draft, conversation, model, tell)
 
-    def _prompt(self, draft: Draft) -> Prompt:
+    async def _minutes(
+        self, draft: Draft, conversation: Conversation, model: str, tell: Tell
+    ) -> Checkpoint | None:
+        """
+        Show the minutes of all that was said; the checkpoint they make, if they can stand for it.
+
+        What does not fit into one question is asked in portions; the person sees the last reply,
+        which holds those before.
+        """
+        context = self._vram.spec(model).context_tokens
+        checkpoint, left = conversation.checkpoint, conversation.recent
+        covered = {entry.order for entry in older(left, room=0, keep_turns=KEPT_TURNS)}
+        while left:
+            ratio = self._estimates.ratio(model)
+            asked = ask_for_minutes(checkpoint, left, model=model, context=context, ratio=ratio)
+            left = left[len(asked.shown) :]
+            draft.pieces.clear()
+            draft.size = 0
+            await self._speak(draft, asked.prompt, asked.estimated, tell, shown=not left)
+            minutes = None if draft.finished.truncated else read_minutes(draft.text)
+            if minutes is None and (left or not draft.text.strip()):
+                raise EmptyAnswer(model)
+            if minutes is None:
+                return None
+            checkpoint = checkpoint_of(
+                minutes,
+                checkpoint,
+                covered=[entry for entry in asked.shown if entry.order in covered],
+                room=room_for_prompt(context),
+                at=self._clock.now(),
+                model=model,
+            )
+        return checkpoint if covered else None
+
+    async def _speak_fitting(self, draft: Draft, tell: Tell) -> None:
+        assert draft.choice is not None
+        context = self._vram.spec(draft.choice.model).context_tokens
+        prompt, estimated = self._prompt(draft, context_tokens=context)
+        try:
+            await self._speak(draft, prompt, estimated, tell)
+        except ContextExceeded:
+            # The estimate was off for this text: once more with less of what was said before.
+            prompt, estimated = self._prompt(draft, context_tokens=context * 2 // 3)
+            await self._speak(draft, prompt, estimated, tell)
+
+    def _prompt(self, draft: Draft, *, context_tokens: int) -> tuple[Prompt, int]:
+        """The prompt and its size as estimated without correction."""
         job, conversation, choice = draft.job, draft.conversation, draft.choice
         assert conversation is not None
         assert choice is not None
-        system = system_prompt(choice.route, job.surface)
         others = set(conversation.participants) - {job.user_id}
-        messages = fit(
-            system=system,
-            entries=conversation.entries,
+        fitted = fit(
+            system=system_prompt(choice.route, job.surface),
+            entries=conversation.recent,
             question=Entry("user", job.text, job.user_name),
-            context_tokens=self._vram.spec(choice.model).context_tokens,
+            context_tokens=context_tokens,
             name_speakers=bool(others),
+            checkpoint=conversation.checkpoint,
+            ratio=self._estimates.ratio(choice.model),
         )
-        return Prompt(model=choice.model, system=system, messages=messages, think=job.options.think)
+        prompt = Prompt(
+            model=choice.model,
+            system=fitted.system,
+            messages=fitted.messages,
+            think=job.options.think,
+        )
+        return prompt, fitted.estimated
 
-    async def _speak(self, draft: Draft, prompt: Prompt, tell: Tell) -> None:
+    async def _speak(
+        self, draft: Draft, prompt: Prompt, estimated: int, tell: Tell, *, shown: bool = True
+    ) -> None:
         stream = self._speaker.stream(
             prompt, tell=lambda progress: _progress(tell, draft, progress)
         )
@@ -135,30 +246,36 @@ class Turn:
             async for piece in pieces:
                 match piece:
                     case Text(text=text):
-                        self._piece(draft, text, tell)
+                        self._piece(draft, text, tell, shown=shown)
                     case Thinking(text=text):
-                        self._thought(draft, text, tell)
+                        self._thought(draft, text, tell, shown=shown)
                     case Leased(lease=lease):
                         draft.lease = lease
+                        draft.begins(int(estimated * self._estimates.ratio(prompt.model)))
                         _status(tell, draft, "generating", model=lease.spec.name)
                     case Finished():
-                        draft.finished = piece
+                        draft.ends(piece)
+                        self._estimates.learn(
+                            prompt.model, estimated=estimated, counted=piece.input_tokens
+                        )
                 if draft.size > MAX_ANSWER_BYTES:
                     break  # a model that has lost itself; what it said so far is the answer
 
-    def _piece(self, draft: Draft, text: str, tell: Tell) -> None:
+    def _piece(self, draft: Draft, text: str, tell: Tell, *, shown: bool) -> None:
         draft.size += len(text.encode())
+        draft.heard += 1
         if draft.first_token_at is None:
             draft.first_token_at = self._clock.now()
         draft.pieces.append(text)
-        if self._streaming:
+        if self._streaming and shown:
             tell(Delta(ask_id=draft.job.ask_id, attempt=draft.claim.attempt, text=text))
 
-    def _thought(self, draft: Draft, text: str, tell: Tell) -> None:
+    def _thought(self, draft: Draft, text: str, tell: Tell, *, shown: bool) -> None:
+        draft.heard += 1
         if draft.first_token_at is None:
             draft.first_token_at = self._clock.now()
             _status(tell, draft, "thinking", model=draft.choice.model if draft.choice else None)
-        if draft.job.options.think and self._streaming:
+        if draft.job.options.think and self._streaming and shown:
             tell(ThinkingFrame(ask_id=draft.job.ask_id, attempt=draft.claim.attempt, text=text))
 
     def done(self, draft: Draft) -> Done:
@@ -176,18 +293,19 @@ class Turn:
             model=choice.model,
             why=f"{choice.why} (rehearsal)" if rehearsal else choice.why,
             rehearsal=rehearsal,
-            usage=Usage(
-                input_tokens=draft.finished.input_tokens,
-                output_tokens=draft.finished.output_tokens,
-            ),
+            usage=draft.usage(),
             timings=self._timings(draft),
         )
 
     def writes(self, draft: Draft) -> list[Write]:
         """What must be stored so that the conversation goes on from here."""
-        if draft.conversation is None or not draft.text or draft.job.kind != "ask":
-            return []
         job, choice = draft.job, draft.choice
+        if draft.conversation is not None and draft.checkpoint is not None:
+            return self._conversations.keep_checkpoint(
+                draft.conversation, draft.checkpoint, order=job.order
+            )
+        if draft.conversation is None or not draft.text or job.kind != "ask":
+            return []
         return self._conversations.remember(
             draft.conversation,
             order=job.order,
@@ -198,6 +316,7 @@ class Turn:
             about={
                 "route": choice.route if choice else None,
                 "model": choice.model if choice else None,
+                "why": choice.why if choice else None,
                 "request_id": job.request_id,
             },
         )
@@ -215,9 +334,36 @@ class Turn:
         )
 
 
-def _status(tell: Tell, draft: Draft, stage: Stage, *, model: str | None = None) -> None:
-    attempt = draft.claim.attempt
-    tell(Status(ask_id=draft.job.ask_id, attempt=attempt, stage=stage, model=model))
+def _previous(conversation: Conversation) -> Previous | None:
+    if conversation.last_answer is None:
+        return None
+    question, answer = conversation.last_answer
+    route = parse_route(answer.route or "")
+    if route is None or answer.model is None:
+        return None
+    return Previous(question.text, route, answer.model)
+
+
+def _news(conversation: Conversation) -> str | None:
+    """What happened to the conversation since the last answer was made, once."""
+    checkpoint, last = conversation.checkpoint, conversation.last_answer
+    if checkpoint is None or (last is not None and last[1].checkpoints == checkpoint.number):
+        return None
+    return checkpoint.news
+
+
+def _status(
+    tell: Tell, draft: Draft, stage: Stage, *, model: str | None = None, detail: str | None = None
+) -> None:
+    tell(
+        Status(
+            ask_id=draft.job.ask_id,
+            attempt=draft.claim.attempt,
+            stage=stage,
+            model=model,
+            detail=detail,
+        )
+    )
 
 
 def _progress(tell: Tell, draft: Draft, progress: Progress) -> None:

@@ -1,9 +1,11 @@
 """A conversation: who takes part, and what was said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
+from brain.context.checkpoint import Checkpoint
 from brain.context.errors import ConversationForbidden
 
 DISCORD_PREFIX = "discord:"
@@ -30,11 +32,22 @@ def title_of(question: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was said."""
+    """
+    One thing that was said.
+
+    `order` is the same for a question and its answer. `tokens` is the estimate of the text alone,
+    None where nobody made one. Of an answer also the route, the model, and how many checkpoints
+    there were when it was made.
+    """
 
     role: Literal["user", "assistant"]
     text: str
     name: str = ""
+    order: int = 0
+    tokens: int | None = None
+    route: str | None = None
+    model: str | None = None
+    checkpoints: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,8 @@ class Conversation:
     """
     What the store knows: the header and the newest entries, oldest first.
 
-    `epoch` rises with every reset; what belongs to an earlier one is forgotten.
+    `epoch` rises with every reset; what belongs to an earlier one is forgotten. `checkpoint` stands
+    for everything up to its `upto`.
     """
 
     key: str
@@ -51,11 +65,31 @@ class Conversation:
     title: str = ""
     epoch: int = 0
     entries: tuple[Entry, ...] = ()
+    checkpoint: Checkpoint | None = None
 
     @property
     def is_new(self) -> bool:
         """Whether nothing was ever stored under this key."""
         return self.owner is None
+
+    @property
+    def checkpoints(self) -> int:
+        """How many checkpoints were made since the last reset."""
+        return self.checkpoint.number if self.checkpoint else 0
+
+    @property
+    def recent(self) -> Sequence[Entry]:
+        """What the checkpoint does not stand for, oldest first."""
+        upto = self.checkpoint.upto if self.checkpoint else -1
+        return [entry for entry in self.entries if entry.order > upto]
+
+    @property
+    def last_answer(self) -> tuple[Entry, Entry] | None:
+        """The newest question that was answered, and the answer."""
+        for question, answer in reversed(list(pairwise(self.entries))):
+            if (question.role, answer.role) == ("user", "assistant"):
+                return question, answer
+        return None
 
     def check_reader(self, user_id: str) -> None:
         """Raise `ConversationForbidden` unless `user_id` takes part here."""

@@ -2,14 +2,21 @@
 The rows of the `conversations` table.
 
 pk             sk                          what
-<key>          ~header                     owner, participants, epoch, title
+<key>          ~header                     owner, participants, epoch, title, checkpoint
 <key>          m#<epoch>#<order>#<0|1>     a question (0) or its answer (1)
+<key>          m#<epoch>#<order>#2         the sign that everything up to some order was summarised
 of#<user id>   <key>                       which conversations a person takes part in
 
 The header sorts behind all entries, so one query from the end brings it and the newest entries.
+`checkpoints` in the header counts the checkpoints: whoever writes one must have seen the last one.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation, Entry, title_of
+from brain.llm.tokens import estimate
 from shared.clock import Clock
 from shared.store import (
     MAX_WRITES,
@@ -46,7 +53,8 @@ class ConversationRepository:
         header = rows[0].item
         epoch = int(header["epoch"])
         current = f"m#{epoch:08d}#"
-        said = [_entry(row) for row in rows[1:] if row.sk.startswith(current)]
+        said = [_entry(row) for row in rows[1:] if row.sk.startswith(current) and _is_said(row)]
+        checkpoint = header.get("checkpoint")
         return Conversation(
             key=key,
             owner=header["owner"],
@@ -54,7 +62,49 @@ class ConversationRepository:
             title=header.get("title", ""),
             epoch=epoch,
             entries=tuple(reversed(said)),
+            checkpoint=Checkpoint.from_item(checkpoint) if checkpoint else None,
         )
+
+    async def uncovered(self, conversation: Conversation) -> Sequence[Entry]:
+        """The oldest entries that the checkpoint of `conversation` does not stand for."""
+        prefix = f"m#{conversation.epoch:08d}#"
+        upto = conversation.checkpoint.upto if conversation.checkpoint else None
+        rows = await self._store.query(
+            TABLE,
+            conversation.key,
+            prefix=prefix,
+            after=None if upto is None else f"{prefix}{upto:020d}#~",
+            limit=LOAD_ENTRIES,
+        )
+        return [_entry(row) for row in rows if _is_said(row)]
+
+    def keep_checkpoint(
+        self, conversation: Conversation, checkpoint: Checkpoint, *, order: int
+    ) -> list[Write]:
+        """
+        The writes that make `checkpoint` the one of `conversation`, with a sign behind `order`.
+
+        They are refused (`ConditionFailed`) when the conversation was reset or got another
+        checkpoint since it was loaded.
+        """
+        sign = f"m#{conversation.epoch:08d}#{order:020d}#2"
+        return [
+            Change(
+                Key(TABLE, conversation.key, HEADER),
+                set={"checkpoint": checkpoint.to_item(), "checkpoints": checkpoint.number},
+                when=Matches(
+                    {"epoch": conversation.epoch, "checkpoints": conversation.checkpoints}
+                ),
+            ),
+            Put(
+                Key(TABLE, conversation.key, sign),
+                {"role": "summary", "text": checkpoint.news, "at": checkpoint.at},
+            ),
+        ]
+
+    async def write(self, writes: Sequence[Write]) -> None:
+        """All of `writes` or none. Raises `ConditionFailed`, `StoreUnavailable`."""
+        await self._store.write(*writes)
 
     def remember(
         self,
@@ -89,11 +139,19 @@ class ConversationRepository:
                     "user_id": user_id,
                     "name": user_name,
                     "at": now,
+                    "tokens": estimate(question),
                 },
             ),
             Put(
                 Key(TABLE, conversation.key, prefix + "1"),
-                {"role": "assistant", "text": answer, "at": now, **about},
+                {
+                    "role": "assistant",
+                    "text": answer,
+                    "at": now,
+                    "tokens": estimate(answer),
+                    "checkpoints": conversation.checkpoints,
+                    **about,
+                },
             ),
         ]
 
@@ -107,7 +165,12 @@ class ConversationRepository:
             return
         change = Change(
             Key(TABLE, conversation.key, HEADER),
-            set={"epoch": conversation.epoch + 1, "title": ""},
+            set={
+                "epoch": conversation.epoch + 1,
+                "title": "",
+                "checkpoint": None,
+                "checkpoints": 0,
+            },
             when=Matches({"epoch": conversation.epoch}),
         )
         try:
@@ -149,6 +212,7 @@ class ConversationRepository:
             "owner": user_id,
             "participants": {user_id: user_name},
             "epoch": epoch,
+            "checkpoints": 0,
             "title": title,
             "created_at": now,
             "updated_at": now,
@@ -156,5 +220,19 @@ class ConversationRepository:
         return Put(key, header, when=Absent())
 
 
+def _is_said(row: Row) -> bool:
+    return row.item["role"] in ("user", "assistant")
+
+
 def _entry(row: Row) -> Entry:
-    return Entry(row.item["role"], row.item["text"], row.item.get("name", ""))
+    item: dict[str, Any] = row.item
+    return Entry(
+        role=item["role"],
+        text=item["text"],
+        name=item.get("name", ""),
+        order=int(row.sk.split("#")[2]),
+        tokens=item.get("tokens"),
+        route=item.get("route"),
+        model=item.get("model"),
+        checkpoints=item.get("checkpoints", 0),
+    )
