@@ -5,25 +5,27 @@ Who is next.
                  ▲                 │
                  └── give back ────┘  (a failed attempt, a missed heartbeat, a restart)
 
-Strictly first come, first served, except that a conversation is answered one question at a time
-and a question that was given back may have to wait for its hour; neither holds up the others.
-What needs no model (reset, close) waits only for its own conversation.
+First come, first served, except that a conversation is answered one question at a time, a question
+that was given back may have to wait for its hour, neither of which holds up the others, and that
+people share (`brain.jobs.order`). What needs no model (reset, close) waits only for its own
+conversation.
 A job is in the store before `put` returns. A question that finds a free worker is stored as taken
 in the same write, which makes three store operations a message: put, read the history, end.
 
 Everything here runs in one event loop; what is decided is decided without an `await` in between.
 """
 
-from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import anyio
 import structlog
 
 from brain.jobs.errors import QueueFull
 from brain.jobs.job import Job
+from brain.jobs.order import WITHOUT_MODEL, Line, Place
 from brain.jobs.repository import JobRepository, State, Stored
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
@@ -34,21 +36,6 @@ log = structlog.get_logger(__name__)
 CLAIM_RETRY_SECONDS = 1.0
 OPEN_SECONDS = 5.0
 """How long `put` waits for a queue that is still being read."""
-
-WITHOUT_MODEL = ("reset", "close")
-
-
-@dataclass(slots=True)
-class _Place:
-    job: Job
-    attempts: int = 0
-    not_before: float = 0.0
-    heartbeat_at: float = 0.0
-    cancelled: bool = False
-
-    @property
-    def order(self) -> int:
-        return self.job.order
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +85,13 @@ class JobQueue:
     ) -> None:
         self._repository = repository
         self._clock = clock
-        self._max_waiting = max_waiting
-        self._workers = workers
+        self.max_waiting = max_waiting
+        self.workers = workers
         self.max_attempts = max_attempts
         self._visibility_seconds = visibility_seconds
-        self._waiting: list[_Place] = []
-        self._running: dict[str, _Place] = {}
-        self._arriving: dict[str, _Place] = {}
+        self._line = Line()
+        self._running: dict[str, Place] = {}
+        self._arriving: dict[str, Place] = {}
         self._ready: deque[Claim] = deque()
         self._signal = _Signal()
         self._last_order = 0
@@ -136,14 +123,14 @@ class JobQueue:
             if self._knows(stored.job.request_id):
                 continue  # its asker repeated it while the store was read
             self._last_order = max(self._last_order, stored.job.order)
-            place = _Place(stored.job, attempts=stored.attempts)
+            place = Place(stored.job, attempts=stored.attempts)
             refused = stored.job.request_id in self._refused
             self._refused.discard(stored.job.request_id)
             if refused or stored.attempts >= self.max_attempts:
                 self._running[stored.job.request_id] = place
                 worn_out.append(stored)
             else:
-                insort(self._waiting, place, key=_order)
+                self._line.rejoin(place)
         self._signal.set()
         return worn_out
 
@@ -166,11 +153,18 @@ class JobQueue:
             return Placed(job.request_id, self.position(job.request_id), repeated=True)
         start_now = self._may_start_now(job)
         if not start_now and self._is_full() and job.kind not in WITHOUT_MODEL:
-            before = await self._repository.get(job.request_id)
-            if before is None:
-                raise QueueFull(len(self._waiting))
-            return self._again(before)
+            known = await self.known(job.request_id)
+            if known is None:
+                raise QueueFull(len(self._line))
+            return known
         return await self._keep(job, start_now=start_now)
+
+    async def known(self, request_id: str) -> Placed | None:
+        """The place or the end of a request that was taken before; None when it never was."""
+        if self._knows(request_id):
+            return Placed(request_id, self.position(request_id), repeated=True)
+        before = await self._repository.get(request_id)
+        return None if before is None else self._again(before)
 
     async def take(self) -> Claim:
         """Wait for the next job that may start while fewer than `workers` run, and claim it."""
@@ -181,8 +175,7 @@ class JobQueue:
             if place is None:
                 await self._signal.wait()
                 continue
-            self._waiting.remove(place)
-            self._running[place.job.request_id] = place
+            self._start(place)
             try:
                 await self._repository.take(place.job, attempts=place.attempts + 1)
             except StoreUnavailable:
@@ -240,9 +233,9 @@ class JobQueue:
         if place is None:
             return None
         place.cancelled = True
-        if place not in self._waiting:
+        if place not in self._line:
             return None
-        self._waiting.remove(place)
+        self._line.leave(place)
         self._running[request_id] = place
         return place.job
 
@@ -278,12 +271,21 @@ class JobQueue:
 
     def waiting(self) -> list[Job]:
         """The waiting jobs in the order in which they would start now."""
-        ready, later = self._start_order()
-        return [place.job for place in (*ready, *later)]
+        ranked = self._line.ranked(self._busy_conversations(), self._clock.monotonic())
+        return [place.job for place in ranked]
+
+    def running(self) -> list[Job]:
+        """The jobs that are being worked on or ended right now."""
+        return [place.job for place in self._running.values()]
+
+    def of_user(self, user_id: str) -> list[Job]:
+        """What this person asked and has not ended."""
+        jobs = {p.job.request_id: p.job for p in self._all() if p.job.user_id == user_id}
+        return list(jobs.values())
 
     def is_waiting(self, request_id: str) -> bool:
         """Whether this job has a place in the queue."""
-        return any(place.job.request_id == request_id for place in self._waiting)
+        return any(place.job.request_id == request_id for place in self._line)
 
     def is_running(self, request_id: str) -> bool:
         """Whether a worker has this job (or is about to)."""
@@ -301,8 +303,11 @@ class JobQueue:
 
     # ------------------------------------------------------------------ decisions
 
-    def _find(self, request_id: str) -> _Place | None:
-        for place in (*self._running.values(), *self._arriving.values(), *self._waiting):
+    def _all(self) -> Iterator[Place]:
+        return chain(self._running.values(), self._arriving.values(), self._line)
+
+    def _find(self, request_id: str) -> Place | None:
+        for place in self._all():
             if place.job.request_id == request_id:
                 return place
         return None
@@ -311,49 +316,39 @@ class JobQueue:
         return self._find(request_id) is not None
 
     def _is_full(self) -> bool:
-        return len(self._waiting) + self._waiting_arrivals() >= self._max_waiting
+        return len(self._line) + self._waiting_arrivals() >= self.max_waiting
 
     def _waiting_arrivals(self) -> int:
         return sum(1 for request_id in self._arriving if request_id not in self._running)
 
-    def _start_order(self) -> tuple[list[_Place], list[_Place]]:
-        """Those that may start as soon as a worker is free, and those that have to wait longer."""
-        now = self._clock.monotonic()
-        taken = {place.job.conversation for place in self._running.values()}
-        ready: list[_Place] = []
-        later: list[_Place] = []
-        for place in self._waiting:
-            free = place.job.conversation not in taken and place.not_before <= now
-            (ready if free else later).append(place)
-            taken.add(place.job.conversation)
-        return ready, later
-
-    def _next(self) -> _Place | None:
-        ready, _ = self._start_order()
-        if self._busy_workers() < self._workers:
+    def _next(self) -> Place | None:
+        ready = self._line.ready(self._busy_conversations(), self._clock.monotonic())
+        if self._busy_workers() < self.workers:
             return ready[0] if ready else None
-        return next((place for place in ready if place.job.kind in WITHOUT_MODEL), None)
+        return next((place for place in ready if not place.needs_worker), None)
 
     def _busy_workers(self) -> int:
-        return sum(place.job.kind not in WITHOUT_MODEL for place in self._running.values())
+        return sum(place.needs_worker for place in self._running.values())
+
+    def _busy_conversations(self) -> set[str]:
+        return {place.job.conversation for place in self._running.values()}
 
     def _may_start_now(self, job: Job) -> bool:
         # Somebody else startable, or earlier in this conversation and still on the way, goes first.
-        others = (*self._running.values(), *self._arriving.values(), *self._waiting)
         return (
-            self._busy_workers() < self._workers
+            self._busy_workers() < self.workers
             and self._next() is None
             and not self._waiting_arrivals()
-            and all(place.job.conversation != job.conversation for place in others)
+            and all(place.job.conversation != job.conversation for place in self._all())
         )
 
     # ------------------------------------------------------------------ effects
 
     async def _keep(self, job: Job, *, start_now: bool) -> Placed:
-        place = _Place(job, attempts=int(start_now), heartbeat_at=self._clock.monotonic())
+        place = Place(job, attempts=int(start_now), heartbeat_at=self._clock.monotonic())
         self._arriving[job.request_id] = place
         if start_now:
-            self._running[job.request_id] = place
+            self._start(place)
         kept, before = False, None
         try:
             with anyio.CancelScope(shield=True):  # a lost socket cancels nothing
@@ -373,7 +368,7 @@ class JobQueue:
         if start_now:
             self._ready.append(Claim(job, 1))
         else:
-            insort(self._waiting, place, key=_order)
+            self._line.join(place)
         self._signal.set()
         return Placed(job.request_id, self.position(job.request_id))
 
@@ -382,15 +377,15 @@ class JobQueue:
         request_id = before.job.request_id
         if before.end is None and not self._knows(request_id):
             # An earlier `put` was told the store had failed, yet the write had happened.
-            insort(self._waiting, _Place(before.job, attempts=before.attempts), key=_order)
+            self._line.rejoin(Place(before.job, attempts=before.attempts))
             self._signal.set()
         return Placed(request_id, self.position(request_id), repeated=True, end=before.end)
 
-    def _back_to_waiting(self, place: _Place) -> None:
+    def _start(self, place: Place) -> None:
+        self._line.start(place)
+        self._running[place.job.request_id] = place
+
+    def _back_to_waiting(self, place: Place) -> None:
         self._running.pop(place.job.request_id, None)
-        insort(self._waiting, place, key=_order)
+        self._line.rejoin(place)
         self._signal.set()
-
-
-def _order(place: _Place) -> int:
-    return place.order

@@ -174,6 +174,11 @@ class JobRepository:
         for batch in batched(sorted(set(ask_ids)), MAX_WRITES):
             await self._store.write(*(Delete(Key(TABLE, pk, ask_id)) for ask_id in batch))
 
+    def erase(self, request_id: str, *, principal: str, client_id: str, ask_id: str) -> list[Write]:
+        """The writes that forget an ended request and its end frame."""
+        unshown = Key(TABLE, _unshown_pk(principal, client_id), ask_id)
+        return [Delete(_job_key(request_id)), Delete(unshown)]
+
     def _claim(self, job: Job, *, state: State, attempts: int, mine: bool = False) -> Change:
         return Change(
             _job_key(job.request_id),
