@@ -132,8 +132,8 @@ def main() -> int:
     ]
     lines.append(_row("all", questions))
     for key in ("part", "route", "lang"):
-        for value in sorted({getattr(question, key) for question in questions}):
-            lines.append(_row(value, [q for q in questions if getattr(q, key) == value]))
+        values = sorted({getattr(question, key) for question in questions})
+        lines += [_row(one, [q for q in questions if getattr(q, key) == one]) for one in values]
     lines += ["", _confusions(questions), "", f"{_microseconds(questions):.0f} µs a question"]
     sys.stdout.write("\n".join(lines) + "\n")
     for question in questions if chosen.show else ():

@@ -25,6 +25,7 @@ NEAR = 30
 
 UNSPACED_CHARS_A_WORD = 2.5
 SHORT_WORDS = 16
+LONG_WORDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,18 @@ def _general(facts: Facts) -> Iterator[Sign]:
         yield Sign("general", 0.95, "mood", FAINT)
 
 
-_TASKS = ("weigh", "should", "calc", "search", "seek", "build", "wrong", "puzzle", "programming")
+_TASKS = (
+    "weigh",
+    "should",
+    "calc",
+    "search",
+    "seek",
+    "build",
+    "wrong",
+    "puzzle",
+    "programming",
+    "howto",
+)
 
 
 def _writes(facts: Facts) -> bool:
@@ -191,10 +203,15 @@ def _simple_code(facts: Facts) -> Iterator[Sign]:
         return
     if (facts.error or facts.has("error")) and not facts.has("translate"):
         yield Sign("simple_code", 0.97, "error message")
-    if facts.code and (facts.has("wrong", "function", "howto") or facts.has("translate")):
+    if facts.code and facts.has("wrong", "function", "howto", "translate"):
         yield Sign("simple_code", 0.97, "code and what to do with it")
-    if not facts.about_code or facts.has("career", "weigh", "should"):
-        return
+    may_be_larger = facts.has("grave") or (facts.has("build") and facts.has("system"))
+    about_the_language = facts.has("career", "weigh", "should")
+    if facts.about_code and not may_be_larger and not about_the_language:
+        yield from _small_tasks(facts)
+
+
+def _small_tasks(facts: Facts) -> Iterator[Sign]:
     if facts.has("function") and facts.length <= 40:
         yield Sign("simple_code", 0.97, "small thing in a language")
     elif facts.written_in_a_language and facts.has("howto", "task", "wrong"):
@@ -222,7 +239,9 @@ def _is_big(facts: Facts) -> bool:
         return True
     if facts.has("entire") and (parts >= 1 or facts.has("code_language")):
         return True
-    return parts >= 3 or (parts >= 2 and facts.about_code)
+    if parts >= 3 or (parts >= 2 and facts.about_code):
+        return True
+    return parts >= 1 and facts.about_code and facts.length >= LONG_WORDS
 
 
 def _math(facts: Facts) -> Iterator[Sign]:
@@ -281,7 +300,8 @@ def _research(facts: Facts) -> Iterator[Sign]:
         _is_unspaced(facts.text) and facts.has("search")
     ):
         inside = facts.about_code or facts.has("textual")
-        if not own and not inside:
+        statement = facts.has("copula") and not facts.has("asking")
+        if not own and not inside and not statement:
             yield Sign("research", 0.97, "search", NAMED)
     if facts.about_code:
         return

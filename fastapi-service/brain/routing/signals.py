@@ -14,7 +14,7 @@ from brain.routing.evidence import Facts, Sign, facts_of, signs_in
 from brain.routing.routes import RouteName, parse_route
 
 FOLLOW_UP_CONFIDENCE = 0.95
-FOLLOW_UP_WORDS = 6
+FOLLOW_UP_WORDS = 5
 """A longer question that begins with "and" may well be another one."""
 
 LEANING_WORDS = 12
