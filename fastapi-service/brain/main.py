@@ -5,6 +5,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from brain import VERSION
 from brain.api import chat_socket, errors, health, jobs
+from brain.api.openai import routes as openai
 from brain.wiring import Brain
 from shared.gate import Gate
 from shared.protocol import MAX_FRAME_BYTES
@@ -24,5 +25,6 @@ def create_app(brain: Brain) -> FastAPI:
     errors.install(app)
     app.include_router(health.router)
     app.include_router(jobs.router)
+    app.include_router(openai.router)
     app.include_router(chat_socket.router)
     return app

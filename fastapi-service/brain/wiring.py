@@ -8,6 +8,9 @@ import anyio
 
 from brain.catalogue.profile import Profile, load_profile
 from brain.chat.admission import Admission
+from brain.chat.api_keys import ApiKeys
+from brain.chat.completion import Completion
+from brain.chat.completion_desk import CompletionDesk
 from brain.chat.desk import Desk
 from brain.chat.identities import Identities
 from brain.chat.orders import Orders
@@ -51,6 +54,8 @@ class Brain:
     outboxes: Outboxes
     worker: Worker
     desk: Desk
+    completions: CompletionDesk
+    api_keys: ApiKeys
 
     @property
     def service_token(self) -> str:
@@ -141,9 +146,11 @@ def _build(
     classifier = Classifier(
         speaker, model=profile.roles["router"], deadline_seconds=settings.router_deadline_seconds
     )
+    router = Router(classifier, vram=vram, roles=profile.roles)
+    completion = Completion(router=router, speaker=speaker, vram=vram, clock=clock)
     turn = Turn(
         conversations=conversations,
-        router=Router(classifier, vram=vram, roles=profile.roles),
+        router=router,
         speaker=speaker,
         vram=vram,
         clock=clock,
@@ -152,6 +159,7 @@ def _build(
     worker = Worker(
         queue,
         turn,
+        completion,
         Orders(conversations),
         outboxes,
         clock=clock,
@@ -176,6 +184,10 @@ def _build(
         outboxes=outboxes,
         worker=worker,
         desk=desk,
+        completions=CompletionDesk(
+            desk=desk, worker=worker, outboxes=outboxes, completion=completion
+        ),
+        api_keys=ApiKeys(auth, clock=clock),
     )
 
 

@@ -273,6 +273,10 @@ class Outboxes:
         if client_id:
             self.of(principal, client_id).put(frame)
 
+    def forget(self, principal: str, client_id: str) -> None:
+        """Drop the outbox of a client that will not come back."""
+        self._outboxes.pop((principal, client_id), None)
+
     def put_to_all(self, frame: ToClient) -> None:
         """Hand `frame` to every client that is connected."""
         for outbox in self._outboxes.values():

@@ -17,6 +17,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
+from brain.chat.completion import Completion
 from brain.chat.errors import Cancelled
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
@@ -63,6 +64,7 @@ class Worker:
         self,
         queue: JobQueue,
         turn: Turn,
+        completion: Completion,
         orders: Orders,
         outboxes: Outboxes,
         *,
@@ -71,6 +73,7 @@ class Worker:
     ) -> None:
         self._queue = queue
         self._turn = turn
+        self._completion = completion
         self._orders = orders
         self._outboxes = outboxes
         self._clock = clock
@@ -185,6 +188,8 @@ class Worker:
         match draft.job.kind:
             case "reset" | "close":
                 return await self._orders.carry_out(draft.job)
+            case "completion":
+                return await self._completion.answer(draft, tell=tell)
             case "summarize":
                 await self._turn.summarize(draft, tell=tell)
             case _:
