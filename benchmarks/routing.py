@@ -3,9 +3,17 @@ How good the cheap signals are: precision, coverage and confusions on tests/data
 
     .venv/bin/python benchmarks/routing.py [--show] [FILE]
 
-Precision is the share of right ones among those decided, coverage the share decided. The part
-`held_out` was set aside by a hash before the rules were written. Beside them stands a naive keyword
-matcher. Exits 1 when the precision on all questions is below 0.97.
+Precision is the share of right ones among those decided, coverage the share decided. Beside them
+stands a naive keyword matcher. Exits 1 when the precision on all questions is below 0.97.
+
+`tuning` and `held_out` were split by a hash before there were rules. The parts `looked_at_n` were
+written later, without looking at the rules, and measured once before the rules learned from them:
+
+    looked_at_1  196 questions  precision 0.960  coverage 0.515
+    looked_at_2  169            0.955            0.663
+    looked_at_3  124            0.973            0.605
+
+The last of these says what to expect of new questions; what is printed now says that nothing broke.
 """
 
 import argparse

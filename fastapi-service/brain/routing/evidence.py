@@ -26,6 +26,8 @@ NEAR = 30
 UNSPACED_CHARS_A_WORD = 2.5
 SHORT_WORDS = 16
 LONG_WORDS = 10
+TWO_SIDES_WORDS = 7
+"""Fewer words than this name two things, not two sides of a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +207,14 @@ def _simple_code(facts: Facts) -> Iterator[Sign]:
         yield Sign("simple_code", 0.97, "error message")
     if facts.code and facts.has("wrong", "function", "howto", "translate"):
         yield Sign("simple_code", 0.97, "code and what to do with it")
-    may_be_larger = facts.has("grave") or (facts.has("build") and facts.has("system"))
+    may_be_larger = facts.has("grave") or (facts.has("build") and _has_features(facts))
     about_the_language = facts.has("career", "weigh", "should")
     if facts.about_code and not may_be_larger and not about_the_language:
         yield from _small_tasks(facts)
+
+
+def _has_features(facts: Facts) -> bool:
+    return facts.has("system") or (facts.has("part") and facts.length >= LONG_WORDS)
 
 
 def _small_tasks(facts: Facts) -> Iterator[Sign]:
@@ -288,7 +294,8 @@ def _reasoning(facts: Facts) -> Iterator[Sign]:
         return
     if facts.has("weigh"):
         yield Sign("reasoning", 0.97, "weighing")
-    if facts.has("should") and (facts.has("or") or _is_unspaced(facts.text)):
+    alternatives = facts.has("or") and facts.length >= TWO_SIDES_WORDS
+    if facts.has("should") and (alternatives or _is_unspaced(facts.text)):
         yield Sign("reasoning", 0.97, "this or that")
     if facts.has("puzzle") and not facts.has("write", "leisure"):
         yield Sign("reasoning", 0.96, "puzzle")

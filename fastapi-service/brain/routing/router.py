@@ -197,4 +197,5 @@ class Router:
         return (spec for spec in specs if self._vram.could_fit(spec))
 
     def _resident(self) -> frozenset[str]:
-        return frozenset(one.name for one in self._vram.status().loaded)
+        loaded = self._vram.status().loaded
+        return frozenset(one.name for one in loaded if one.state == "ready")
