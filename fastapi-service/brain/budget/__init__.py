@@ -1,0 +1,1 @@
+"""How many tokens a person may use in a week, and has used."""
