@@ -16,8 +16,8 @@ ANSWER_SHARE = 4
 MAX_ANSWER_TOKENS = 4096
 """… but never more than this."""
 
-CHECKPOINT_SHARE = 2
-"""The minutes of what came before take at most one part in two of what the question leaves."""
+CHECKPOINT_SHARE = 3
+"""The minutes of what came before take at most one part in three of what the question leaves."""
 
 
 @dataclass(frozen=True, slots=True)

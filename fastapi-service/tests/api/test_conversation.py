@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from brain.llm.speaker import Prompt, Speaker
+from rehearsal import Fault
 from rehearsal.script import ScriptedReply
 
 PIN = {"model": "rnj-1:8b"}
@@ -174,8 +175,6 @@ async def test_a_question_too_long_for_its_model_is_refused(platform: Any) -> No
 async def test_a_server_with_a_smaller_window_than_thought_is_asked_again_with_less(
     platform: Any, prompts: list[Prompt]
 ) -> None:
-    from rehearsal import Fault
-
     async with platform.person() as client:
         await client.hello()
         await talk(client, *("A few words to fill the window with. " * 60 for _ in range(12)))
@@ -184,3 +183,12 @@ async def test_a_server_with_a_smaller_window_than_thought_is_asked_again_with_l
         await talk(client, "And now?")
     assert len(prompts[-1].messages) < len(prompts[-2].messages)
     assert said(prompts[-1])[-1] == "And now?"
+
+
+async def test_what_a_server_does_not_count_is_estimated(platform: Any) -> None:
+    platform.rehearsal.faults.add([Fault(kind="uncounted")])
+    async with platform.person() as client:
+        await client.hello()
+        done = await client.end_of(await client.ask("count to 20", options=PIN))
+    assert done["usage"]["input_tokens"] > 50
+    assert done["usage"]["output_tokens"] >= 20
