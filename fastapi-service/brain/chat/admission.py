@@ -2,12 +2,14 @@
 Is this question taken?
 
 The order of the checks is the order in which a person can do something about them: the text, what
-comes with it, then the room in the queue. An ask that passes is in the store.
+comes with it, the gates (maintenance, budget), then the room in the queue. An ask that passes is in
+the store.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 
@@ -19,7 +21,7 @@ from brain.jobs.job import Job, Kind, request_id_for
 from brain.jobs.queue import JobQueue, Placed
 from brain.routing.routes import ROUTE_NAMES, parse_route
 from shared.clock import Clock
-from shared.errors import Forbidden, InvalidRequest
+from shared.errors import BoundaryError, Forbidden, InvalidRequest
 from shared.protocol import Ask, Surface
 from shared.tokens import TokenVerifier
 
@@ -68,6 +70,16 @@ class UnsupportedFile(InvalidRequest):
         )
 
 
+class Gate(Protocol):
+    """Someone who may refuse a question that is otherwise fine."""
+
+    async def admit(self, job: Job) -> bool:
+        """Let `job` in; whether `dismiss` has something to undo. Raises `BoundaryError`."""
+
+    def dismiss(self, job: Job) -> None:
+        """`job` was let in and yet not taken."""
+
+
 class Admission:
     """Turns what a client sent into a job in the queue, or into a refusal."""
 
@@ -79,7 +91,9 @@ class Admission:
         verifier: TokenVerifier,
         *,
         clock: Clock,
+        gates: Sequence[Gate] = (),
     ) -> None:
+        self._gates = gates
         self._queue = queue
         self._conversations = conversations
         self._identities = identities
@@ -92,7 +106,7 @@ class Admission:
         """Check `ask` and queue it. Raises what the person should read (`BoundaryError`)."""
         _check_text(ask, kind)
         job = await self.job_for(ask, caller, client_id=client_id, surface=surface, kind=kind)
-        placed = await self._queue.put(job)
+        placed = await self._place(job)
         log.info(
             "ask.queued",
             request_id=job.request_id,
@@ -125,6 +139,28 @@ class Admission:
             by_admin=person.is_admin,
             options=ask.options,
         )
+
+    async def _place(self, job: Job) -> Placed:
+        """Past all gates into the queue."""
+        passed: list[Gate] = []
+        try:
+            return await self._refused(job, passed) or await self._queue.put(job)
+        finally:
+            if self._queue.find(job.request_id) is None:
+                for gate in passed:
+                    gate.dismiss(job)
+
+    async def _refused(self, job: Job, passed: list[Gate]) -> Placed | None:
+        """None when all gates let `job` in; where it is if it was taken at an earlier time."""
+        try:
+            for gate in self._gates:
+                passed += [gate] if await gate.admit(job) else []
+        except BoundaryError:
+            known = await self._queue.known(job.request_id)
+            if known is None:
+                raise
+            return known
+        return None
 
     async def _person(self, ask: Ask, caller: Caller) -> Person:
         if caller.kind == "user":

@@ -4,12 +4,13 @@ The front desk: what a client may ask of the chat, whichever door it came throug
 Every answer that belongs to an ask is a frame in the client's outbox.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from brain.chat.admission import Admission, Caller
 from brain.chat.errors import UnknownAsk
+from brain.chat.maintenance import SOFT_TEXT
 from brain.chat.outbox import Outboxes, Reader
 from brain.chat.worker import Worker
 from brain.jobs.job import Job, Kind, request_id_for
@@ -24,6 +25,7 @@ from shared.protocol import (
     Failed,
     Queued,
     Reset,
+    Status,
     Summarize,
     Surface,
 )
@@ -42,7 +44,9 @@ class Desk:
         queue: JobQueue,
         jobs: JobRepository,
         outboxes: Outboxes,
+        in_maintenance: Callable[[], bool] = bool,
     ) -> None:
+        self._in_maintenance = in_maintenance
         self._admission = admission
         self._worker = worker
         self._queue = queue
@@ -69,10 +73,26 @@ class Desk:
         if placed.end is not None:
             self._outboxes.put(job.principal, client_id, placed.end)
         else:
-            queued = Queued(ask_id=job.ask_id, request_id=job.request_id, position=placed.position)
-            self._outboxes.put(job.principal, client_id, queued)
-            self._worker.note_queued(job)
+            self._tell_place(job, placed)
         return job, placed
+
+    def _tell_place(self, job: Job, placed: Placed) -> None:
+        in_maintenance = self._in_maintenance()
+        queued = Queued(
+            ask_id=job.ask_id,
+            request_id=job.request_id,
+            position=placed.position,
+            maintenance=in_maintenance,
+        )
+        self._outboxes.put(job.principal, job.client_id, queued)
+        detail = None
+        if in_maintenance and not placed.repeated:
+            detail = SOFT_TEXT
+            status = Status(
+                ask_id=job.ask_id, stage="waiting", detail=detail, position=placed.position
+            )
+            self._outboxes.put(job.principal, job.client_id, status)
+        self._worker.note_queued(job, detail=detail)
 
     async def order(
         self, frame: Reset | Summarize | Close, caller: Caller, *, client_id: str, surface: Surface

@@ -6,8 +6,7 @@ Takes questions from the queue, a few at a time, and sees each one to exactly on
                        ├─ cancelled ─────────────▶ failed chat.cancelled
                        └─ server failed ──────────▶ back to the queue (delays nobody else)
 
-The end frame is in the store before anybody sees it; only a cancel, which must be felt within two
-seconds, is shown first when the store takes longer than one.
+How an end is kept and shown stands in `brain.chat.endings`.
 """
 
 from collections.abc import Sequence
@@ -17,8 +16,9 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
+from brain.chat.books import Book
 from brain.chat.completion import Completion
-from brain.chat.errors import Cancelled
+from brain.chat.endings import NOTHING, SAVE_RETRY_SECONDS, Endings, crash, failed
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
 from brain.chat.positions import Positions
@@ -30,15 +30,13 @@ from brain.jobs.repository import Stored
 from brain.vram.errors import BackendUnreachable
 from shared.clock import Clock
 from shared.errors import BoundaryError, StoreUnavailable
-from shared.protocol import End, Failed, ToClient
-from shared.store import ConditionFailed, Write
+from shared.protocol import End, ToClient, Usage
+from shared.store import Write
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 15.0
 OVERDUE_CHECK_SECONDS = 5.0
 RECONCILE_SECONDS = 15.0
-CANCEL_SAVE_SECONDS = 1.0
-SAVE_RETRY_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 1.0
 UNREACHABLE_RETRY_SECONDS = 2.0
 
@@ -70,6 +68,7 @@ class Worker:
         *,
         clock: Clock,
         backend_wait_seconds: float,
+        books: Sequence[Book] = (),
     ) -> None:
         self._queue = queue
         self._turn = turn
@@ -79,6 +78,9 @@ class Worker:
         self._clock = clock
         self._backend_wait_seconds = backend_wait_seconds
         self._positions = Positions(outboxes)
+        self._endings = Endings(queue, outboxes, clock=clock, books=books)
+        self.dead_letters = 0
+        """How many requests were given up since this brain began."""
         self._works: dict[str, _Work] = {}
         self._unreachable_since: dict[str, float] = {}
         self._tasks: TaskGroup | None = None
@@ -92,6 +94,7 @@ class Worker:
             self._tasks = tasks
             for job in self._queue.waiting():
                 self._positions.watch(job)
+                self._endings.reopen(job)
             self._tell_positions()
             for stored in worn_out:
                 tasks.start_soon(self._give_up, stored)
@@ -112,10 +115,11 @@ class Worker:
                 log.warning("queue.not_open", reason=down.reason)
                 await self._clock.sleep(SAVE_RETRY_SECONDS)
 
-    def note_queued(self, job: Job) -> None:
-        """This asker has just been told a position; tell it when that changes."""
+    def note_queued(self, job: Job, *, detail: str | None = None) -> None:
+        """This asker has just been told a position and why; tell it when that changes."""
         if self._queue.is_waiting(job.request_id):
-            self._positions.watch(job, told=self._queue.position(job.request_id))
+            position = self._queue.position(job.request_id)
+            self._positions.watch(job, told=position, detail=detail)
         self._tell_positions()
 
     def cancel(self, request_id: str) -> bool:
@@ -131,10 +135,24 @@ class Worker:
             self._positions.forget(request_id)
             self._tell_positions()
             # In the worker's own task group: the caller may lose its socket at any moment.
-            self._tasks.start_soon(self._end_cancelled, withdrawn, ())
+            self._tasks.start_soon(self._end_cancelled, withdrawn, NOTHING, ())
         elif request_id in self._works:
             self._works[request_id].stop()
         return known
+
+    def clear(self) -> int:
+        """
+        End everything that waits with `chat.cancelled`; how many that were.
+
+        Raises `StoreUnavailable` while it is not known yet what earlier brains left.
+        """
+        if not self._queue.is_open:
+            raise StoreUnavailable("the queue has not been read yet")
+        waiting = self._queue.waiting()
+        for job in waiting:
+            self.cancel(job.request_id)
+        log.info("queue.cleared", jobs=len(waiting))
+        return len(waiting)
 
     # ------------------------------------------------------------------ one attempt
 
@@ -175,7 +193,7 @@ class Worker:
                 return failure
             except Exception:
                 log.exception("turn.crashed")
-                return _crash(draft.job)
+                return crash(draft.job)
             finally:
                 work.ending = True
                 beside.cancel_scope.cancel()
@@ -208,7 +226,7 @@ class Worker:
 
     async def _answered(self, draft: Draft, end: End) -> None:
         self._unreachable_since.pop(draft.job.request_id, None)
-        await self._end(draft.job, end, also=self._turn.writes(draft))
+        await self._end(draft.job, end, usage=draft.usage(), also=self._turn.writes(draft))
         choice = draft.choice
         log.info(
             "ask.answered",
@@ -230,7 +248,7 @@ class Worker:
 
     async def _cancelled(self, draft: Draft) -> None:
         # What was shown stays part of the conversation, as the person saw it.
-        await self._end_cancelled(draft.job, self._turn.writes(draft))
+        await self._end_cancelled(draft.job, draft.usage(), self._turn.writes(draft))
         log.info("ask.cancelled", output_pieces=len(draft.pieces))
 
     async def _failed(self, work: _Work, draft: Draft, failure: BoundaryError) -> None:
@@ -247,7 +265,7 @@ class Worker:
             await self._again_or_give_up(work, draft, failure, failure.message)
         else:
             log.info("ask.failed", code=failure.code, attempt=draft.claim.attempt)
-            await self._end(draft.job, _failed(draft.job, failure))
+            await self._end(draft.job, failed(draft.job, failure))
 
     def _may_wait(self, draft: Draft, failure: BoundaryError) -> bool:
         """Whether nothing was shown yet and what is missing may come back in time."""
@@ -266,8 +284,9 @@ class Worker:
     ) -> None:
         attempt, attempts = draft.claim.attempt, self._queue.max_attempts
         if attempt >= attempts:
+            self.dead_letters += 1
             log.warning("job.dead_letter", code=failure.code, attempts=attempt)
-            await self._end(draft.job, _failed(draft.job, failure))
+            await self._end(draft.job, failed(draft.job, failure))
             return
         log.info("job.retry", code=failure.code, attempt=attempt)
         detail = f"{detail} (attempt {attempt + 1} of {attempts})"
@@ -299,46 +318,20 @@ class Worker:
         failure: BoundaryError = GivenUp(stored.attempts)
         if stored.attempts < self._queue.max_attempts:
             failure = StoreUnavailable("its asker was told so")
+        self.dead_letters += 1
         log.warning("job.dead_letter", request_id=stored.job.request_id, code=failure.code)
-        await self._end(stored.job, _failed(stored.job, failure))
+        await self._end(stored.job, failed(stored.job, failure))
 
-    async def _end(self, job: Job, end: End, *, also: Sequence[Write] = ()) -> None:
-        """Store the end, however long that takes, then show it."""
-        self._show(job, await self._save(job, end, also))
-
-    async def _end_cancelled(self, job: Job, also: Sequence[Write]) -> None:
-        """The same, but shown after a second even if the store does not answer."""
-        assert self._tasks is not None
-        end = _failed(job, Cancelled())
-        saved = anyio.Event()
-
-        async def save() -> None:
-            await self._save(job, end, also)
-            saved.set()
-
-        self._tasks.start_soon(save)
-        with anyio.move_on_after(CANCEL_SAVE_SECONDS):
-            await saved.wait()
-        self._show(job, end)
-
-    async def _save(self, job: Job, end: End, also: Sequence[Write]) -> End:
-        """Store the end until it is stored; the one that was, which may be a failure instead."""
+    async def _end(
+        self, job: Job, end: End, *, usage: Usage = NOTHING, also: Sequence[Write] = ()
+    ) -> None:
         self._unreachable_since.pop(job.request_id, None)
-        while True:
-            try:
-                await self._queue.end(job, end, also=also)
-            except ConditionFailed:
-                also = ()  # the conversation was reset meanwhile: shown but not remembered
-            except StoreUnavailable as down:
-                log.warning("job.end_not_saved", reason=down.reason)
-                await self._clock.sleep(SAVE_RETRY_SECONDS)
-            except (BoundaryError, ValueError) as refused:
-                # The store will never take it; one answer is lost, not the brain.
-                log.exception("job.end_refused")
-                failure = refused if isinstance(refused, BoundaryError) else _crash(job)
-                end, also = _failed(job, failure), ()
-            else:
-                return end
+        await self._endings.end(job, end, usage=usage, also=also)
+
+    async def _end_cancelled(self, job: Job, usage: Usage, also: Sequence[Write]) -> None:
+        assert self._tasks is not None, "the queue is open, so the worker runs"
+        self._unreachable_since.pop(job.request_id, None)
+        await self._endings.cancelled(job, usage=usage, also=also, tasks=self._tasks)
 
     # ------------------------------------------------------------------ telling and watching
 
@@ -368,19 +361,3 @@ class Worker:
                 continue
             for stored in worn_out:
                 self._tasks.start_soon(self._give_up, stored)
-
-
-def _failed(job: Job, failure: BoundaryError) -> Failed:
-    return Failed(
-        ask_id=job.ask_id,
-        code=failure.code,
-        message=failure.message,
-        retryable=failure.retryable,
-    )
-
-
-def _crash(job: Job) -> BoundaryError:
-    return BoundaryError(
-        "Something went wrong inside Trollama; the operator can find it in the log under request "
-        f"{job.request_id}."
-    )
