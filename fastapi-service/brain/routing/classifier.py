@@ -40,7 +40,11 @@ class Classifier:
         try:
             with anyio.fail_after(self._deadline_seconds):
                 answer = await self._speaker.decide(
-                    self._model, read("router"), _shown(question, previous), Sorted, tell=tell
+                    self._model,
+                    _instructions(previous),
+                    _shortened(question, MAX_QUESTION_CHARS),
+                    Sorted,
+                    tell=tell,
                 )
         except TimeoutError:
             return None, f"{self._model} did not choose within {self._deadline_seconds:g} s"
@@ -50,12 +54,11 @@ class Classifier:
         return answer.route, f"{self._model} chose it"
 
 
-def _shown(question: str, previous: Previous | None) -> str:
+def _instructions(previous: Previous | None) -> str:
     if previous is None:
-        return _shortened(question, MAX_QUESTION_CHARS)
+        return read("router")
     before = _shortened(previous.question, MAX_QUESTION_CHARS // 4)
-    now = _shortened(question, MAX_QUESTION_CHARS)
-    return f"Before ({previous.route}): {before}\n\nQuestion: {now}"
+    return f"{read('router')}\n\nBefore ({previous.route}): {before}"
 
 
 def _shortened(question: str, chars: int) -> str:

@@ -168,7 +168,8 @@ def _general(facts: Facts) -> Iterator[Sign]:
         rest = facts.left_without("hello", "chat", "thanks", "please", "filler")
         asked = "?" in facts.text and not facts.has("chat")
         if rest <= (1 if asked else 2) and not facts.about_code:
-            yield Sign("general", 0.96, "greeting", FAINT)
+            rank = FAINT if facts.has("thanks") else PLAIN  # a greeting begins something new
+            yield Sign("general", 0.96, "greeting", rank)
     if facts.has("leisure", "cook", "meaning") and not facts.about_code:
         yield Sign("general", 0.96, "everyday", FAINT)
     if facts.has("mood") and not facts.has(*_TASKS) and not facts.about_code:
@@ -306,7 +307,8 @@ def _research(facts: Facts) -> Iterator[Sign]:
     if facts.starts_with("search", after="please") or (
         _is_unspaced(facts.text) and facts.has("search")
     ):
-        inside = facts.about_code or facts.has("textual")
+        of_the_world = facts.has("fresh", "topical", "always_fresh")
+        inside = facts.has("textual") or (facts.about_code and not of_the_world)
         statement = facts.has("copula") and not facts.has("asking")
         if not own and not inside and not statement:
             yield Sign("research", 0.97, "search", NAMED)

@@ -10,7 +10,7 @@ the router model is asked. What is measured, and on which questions: benchmarks/
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from brain.routing.evidence import Facts, Sign, facts_of, signs_in
+from brain.routing.evidence import FAINT, Facts, Sign, facts_of, signs_in
 from brain.routing.routes import RouteName, parse_route
 
 FOLLOW_UP_CONFIDENCE = 0.95
@@ -20,7 +20,7 @@ FOLLOW_UP_WORDS = 5
 LEANING_WORDS = 12
 """Up to here a question that says "it" or "that" leans on the one before."""
 
-ALONE_WORDS = 8
+ALONE_WORDS = 3
 
 
 class Decided(NamedTuple):
@@ -39,6 +39,9 @@ class Reading:
     signs: tuple[str, ...]
     follow_up: bool = False
     """It leans on the question before and has the route of that one."""
+
+    faint: bool = False
+    """Only small talk was found: no task of its own."""
 
 
 def decide(text: str, previous: str | None = None) -> Decided | None:
@@ -68,9 +71,9 @@ def read(text: str, previous: str | None = None) -> Reading | None:
 
 
 def stands_alone(text: str) -> bool:
-    """Whether `text` is long enough to say by itself what it is about."""
+    """Whether `text` says by itself what it is about."""
     facts = facts_of(text)
-    return len(facts.tokens) >= ALONE_WORDS and not facts.starts_with("follow")
+    return facts.length >= ALONE_WORDS and not _leans_on_the_one_before(facts)
 
 
 def _own(signs: list[Sign]) -> Reading | None:
@@ -82,7 +85,7 @@ def _own(signs: list[Sign]) -> Reading | None:
     if winner is None:
         return None
     names = tuple(sign.name for sign in signs if sign.route == winner.route)
-    return Reading(winner.route, winner.confidence, names)
+    return Reading(winner.route, winner.confidence, names, faint=winner.rank == FAINT)
 
 
 def _winner(best: dict[RouteName, Sign]) -> Sign | None:

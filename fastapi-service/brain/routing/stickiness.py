@@ -13,8 +13,8 @@ EFFORT: dict[RouteName, int] = {
 }  # fmt: skip
 """How much a route asks of its model; only the order counts."""
 
-SURE_ENOUGH_TO_STEP_DOWN = 0.98
-"""Confidence of the signals from which an easier route is taken in the middle of a conversation."""
+CODE: frozenset[RouteName] = frozenset({"simple_code", "complex_code"})
+"""One family: what looks small in the middle of a larger piece of work is a part of it."""
 
 
 def stays_by_signals(before: RouteName, reading: Reading) -> bool:
@@ -22,11 +22,12 @@ def stays_by_signals(before: RouteName, reading: Reading) -> bool:
     if reading.follow_up or reading.route == before:
         return True
     steps_down = EFFORT[reading.route] < EFFORT[before]
-    return steps_down and reading.confidence < SURE_ENOUGH_TO_STEP_DOWN
+    return steps_down and (reading.faint or {reading.route, before} <= CODE)
 
 
 def stays_by_router(before: RouteName, proposed: RouteName, question: str) -> bool:
     """Whether to stay although the router model, asked about `question`, may say otherwise."""
     if proposed == before:
         return True
-    return EFFORT[proposed] < EFFORT[before] and not stands_alone(question)
+    steps_down = EFFORT[proposed] < EFFORT[before]
+    return steps_down and ({proposed, before} <= CODE or not stands_alone(question))

@@ -63,6 +63,12 @@ async def test_thanks_do_not_bounce_a_conversation_to_another_model(desk: Any) -
     assert (choice.route, choice.model) == ("complex_code", "ministral-3:14b")
 
 
+async def test_a_plain_task_or_a_greeting_leaves_the_matter_before(desk: Any) -> None:
+    poem = await desk.choose("write a poem about autumn", previous=CODED)
+    greeting = await desk.choose("hello!", previous=CODED)
+    assert (poem.route, greeting.route) == ("general", "general")
+
+
 async def test_the_need_to_search_breaks_the_conversation_off(desk: Any) -> None:
     choice = await desk.choose("search for reviews of the fairphone 5", previous=CODED)
     assert (choice.route, choice.cause) == ("research", "signals")

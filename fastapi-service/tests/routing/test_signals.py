@@ -110,7 +110,16 @@ def test_accents_and_case_do_not_count() -> None:
     assert decide("ÉCRIS UN POEME SUR LA MER") == plain
 
 
-def test_a_short_question_that_goes_on_does_not_stand_alone() -> None:
-    assert not stands_alone("and in the other case, what would you then do about it")
-    assert not stands_alone("shorter please")
-    assert stands_alone("my neighbour plays the trumpet at night and I cannot sleep")
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("commit it", False),
+        ("shorter please", False),
+        ("and in the other case, what would that mean", False),
+        ("now do the same for the second one", False),
+        ("Wie heißt die Hauptstadt von Australien?", True),
+        ("my neighbour plays the trumpet at night and I cannot sleep", True),
+    ],
+)
+def test_a_question_that_leans_on_another_does_not_stand_alone(text: str, alone: bool) -> None:
+    assert stands_alone(text) is alone

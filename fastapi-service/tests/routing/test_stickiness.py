@@ -11,26 +11,26 @@ SHORT = "commit it"
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "confidence", "follow_up", "stays"),
+    ("before", "now", "shape", "stays"),
     [
-        ("math", "math", 0.95, True, True),
-        ("complex_code", "complex_code", 0.95, False, True),
-        ("general", "complex_code", 0.95, False, False),  # up at once
-        ("simple_code", "complex_code", 0.95, False, False),
-        ("general", "math", 0.95, False, False),
-        ("math", "simple_code", 0.95, False, False),  # another matter of the same effort
-        ("reasoning", "research", 0.95, False, False),
-        ("complex_code", "simple_code", 0.97, False, True),  # down slowly
-        ("complex_code", "general", 0.96, False, True),
-        ("math", "general", 0.95, False, True),
-        ("complex_code", "general", 0.98, False, False),  # plainly another task
-        ("research", "math", 0.98, False, False),
+        ("math", "math", "follow_up", True),
+        ("complex_code", "complex_code", "task", True),
+        ("general", "complex_code", "task", False),  # up at once
+        ("simple_code", "complex_code", "task", False),
+        ("general", "math", "task", False),
+        ("math", "simple_code", "task", False),  # another matter of the same effort
+        ("reasoning", "research", "task", False),
+        ("complex_code", "simple_code", "task", True),  # a part of the larger work
+        ("complex_code", "general", "faint", True),  # thanks, small talk
+        ("math", "general", "faint", True),
+        ("complex_code", "general", "task", False),  # plainly something else
+        ("research", "math", "task", False),
     ],
 )
 def test_signals_move_a_conversation_up_quickly_and_down_slowly(
-    before: RouteName, now: RouteName, confidence: float, follow_up: bool, stays: bool
+    before: RouteName, now: RouteName, shape: str, stays: bool
 ) -> None:
-    reading = Reading(now, confidence, (), follow_up)
+    reading = Reading(now, 0.96, (), follow_up=shape == "follow_up", faint=shape == "faint")
     assert stays_by_signals(before, reading) is stays
 
 
@@ -39,6 +39,7 @@ def test_signals_move_a_conversation_up_quickly_and_down_slowly(
     [
         ("complex_code", "general", SHORT, True),
         ("complex_code", "simple_code", SHORT, True),
+        ("complex_code", "simple_code", LONG, True),
         ("complex_code", "general", LONG, False),
         ("general", "complex_code", SHORT, False),
         ("math", "math", LONG, True),
