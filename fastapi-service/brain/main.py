@@ -4,7 +4,16 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from brain import VERSION
-from brain.api import chat_socket, errors, health, jobs
+from brain.api import (
+    admin,
+    chat_socket,
+    conversations,
+    errors,
+    health,
+    jobs,
+    metrics,
+    users,
+)
 from brain.api.openai import routes as openai
 from brain.wiring import Brain
 from shared.gate import Gate
@@ -25,6 +34,10 @@ def create_app(brain: Brain) -> FastAPI:
     errors.install(app)
     app.include_router(health.router)
     app.include_router(jobs.router)
+    app.include_router(conversations.router)
+    app.include_router(users.router)
+    app.include_router(admin.router)
+    app.include_router(metrics.router)
     app.include_router(openai.router)
     app.include_router(chat_socket.router)
     return app

@@ -2,31 +2,45 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
+import anyio.to_thread
 
-from brain.catalogue.profile import Profile, load_profile
+from brain.budget.budget import Budget, Limits
+from brain.budget.repository import UsageRepository
+from brain.catalogue.choice import open_profile, total_memory_gb
+from brain.catalogue.profile import Profile
 from brain.chat.admission import Admission
 from brain.chat.api_keys import ApiKeys
+from brain.chat.books import Aside, Spending
+from brain.chat.compaction import Compaction
 from brain.chat.completion import Completion
 from brain.chat.completion_desk import CompletionDesk
 from brain.chat.desk import Desk
 from brain.chat.identities import Identities
+from brain.chat.maintenance import Maintenance
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
 from brain.chat.turn import Turn
 from brain.chat.worker import Worker
 from brain.config import Settings
 from brain.context.repository import ConversationRepository
+from brain.context.shelf import Shelf
 from brain.jobs.queue import JobQueue
 from brain.jobs.repository import JobRepository
 from brain.llm.speaker import Speaker
+from brain.llm.tokens import Estimates
+from brain.metrics import Metrics
+from brain.people.forgetting import Forgetting
+from brain.people.history import History
+from brain.people.preferences import PreferenceBook
 from brain.routing.classifier import Classifier
 from brain.routing.router import Router
 from brain.vram.backends.base import Backend
 from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
+from brain.vram.errors import BackendUnreachable
 from brain.vram.orchestrator import Orchestrator
 from shared.background import keep_running
 from shared.clock import Clock, SystemClock
@@ -34,7 +48,7 @@ from shared.http import Peer
 from shared.store import Store, open_store
 from shared.tokens import TokenVerifier
 
-TABLES = ("jobs", "conversations")
+TABLES = ("jobs", "conversations", "users")
 REVOCATIONS_EVERY_SECONDS = 5.0
 INVENTORY_EVERY_SECONDS = 10.0
 FIRST_LOOK_SECONDS = 3.0
@@ -53,7 +67,16 @@ class Brain:
     queue: JobQueue
     outboxes: Outboxes
     worker: Worker
+    compaction: Compaction
     desk: Desk
+    identities: Identities
+    shelf: Shelf
+    preferences: PreferenceBook
+    history: History
+    forgetting: Forgetting
+    metrics: Metrics
+    budget: Budget
+    maintenance: Maintenance
     completions: CompletionDesk
     api_keys: ApiKeys
 
@@ -92,7 +115,7 @@ async def running(
                 timeout_seconds=AUTH_SECONDS,
             )
         )
-        profile = load_profile(_profile_name(settings))
+        profile = await _profile_of(settings)
         vram = _orchestrator(settings, profile, clock)
         speaker = await stack.enter_async_context(
             Speaker(
@@ -110,6 +133,7 @@ async def running(
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
                 await vram.refresh()  # so that the first question finds the servers known
             tasks.start_soon(brain.worker.run, name="worker")
+            tasks.start_soon(brain.compaction.run, name="compaction")
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
                 await (
                     brain.worker.ready.wait()
@@ -147,32 +171,74 @@ def _build(
         speaker, model=profile.roles["router"], deadline_seconds=settings.router_deadline_seconds
     )
     router = Router(classifier, vram=vram, roles=profile.roles)
-    completion = Completion(router=router, speaker=speaker, vram=vram, clock=clock)
+    estimates = Estimates()
+    compaction = Compaction(
+        conversations=conversations,
+        speaker=speaker,
+        vram=vram,
+        wanted_model=router.for_summary,
+        estimates=estimates,
+        clock=clock,
+    )
+    completion = Completion(
+        router=router, speaker=speaker, vram=vram, compaction=compaction, clock=clock
+    )
     turn = Turn(
         conversations=conversations,
         router=router,
         speaker=speaker,
         vram=vram,
+        estimates=estimates,
+        compaction=compaction,
         clock=clock,
         streaming=settings.enable_streaming,
+    )
+    shelf = Shelf(store)
+    history = History(store)
+    preferences = PreferenceBook(store, models=profile.models)
+    metrics = Metrics(profile.models)
+    budget = Budget(
+        UsageRepository(store),
+        Limits(
+            free=settings.free_tier_weekly_budget,
+            admin=settings.admin_tier_weekly_budget,
+            timezone=settings.budget_timezone,
+            disabled=settings.disable_token_budget,
+        ),
+        clock=clock,
+    )
+    spending = Spending(budget, clock=clock)
+    maintenance = Maintenance(
+        store, outboxes, soft=settings.maintenance_mode, hard=settings.maintenance_mode_hard
     )
     worker = Worker(
         queue,
         turn,
         completion,
-        Orders(conversations),
+        Orders(conversations, shelf),
         outboxes,
         clock=clock,
         backend_wait_seconds=settings.backend_wait_seconds,
+        books=[spending, Aside(remember=history.remember, count=metrics.ended)],
     )
     verifier = TokenVerifier(settings.jwt_secret_key.get_secret_value(), clock=clock)
     identities = Identities(auth, clock=clock)
     desk = Desk(
-        admission=Admission(queue, conversations, identities, verifier, clock=clock),
+        admission=Admission(
+            queue,
+            conversations,
+            identities,
+            verifier,
+            preferences,
+            clock=clock,
+            gates=[maintenance, spending],
+        ),
         worker=worker,
         queue=queue,
         jobs=jobs,
         outboxes=outboxes,
+        in_maintenance=maintenance.is_soft,
+        refused=metrics.refused,
     )
     return Brain(
         settings=settings,
@@ -183,17 +249,50 @@ def _build(
         queue=queue,
         outboxes=outboxes,
         worker=worker,
+        compaction=compaction,
         desk=desk,
         completions=CompletionDesk(
             desk=desk, worker=worker, outboxes=outboxes, completion=completion
         ),
         api_keys=ApiKeys(auth, clock=clock),
+        identities=identities,
+        shelf=shelf,
+        preferences=preferences,
+        history=history,
+        forgetting=Forgetting(
+            store,
+            shelf=shelf,
+            jobs=jobs,
+            queue=queue,
+            history=history,
+            preferences=preferences,
+            stop=worker.cancel,
+            clock=clock,
+        ),
+        metrics=metrics,
+        budget=budget,
+        maintenance=maintenance,
     )
 
 
-def _profile_name(settings: Settings) -> str:
-    # `auto` has one profile to choose from so far.
-    return "conservative" if settings.vram_profile == "auto" else settings.vram_profile
+async def _profile_of(settings: Settings) -> Profile:
+    total_gb = await anyio.to_thread.run_sync(total_memory_gb, settings.meminfo_file)
+    profile = open_profile(
+        settings.vram_profile, total_gb=total_gb, sglang_healthy=await _sglang_answers(settings)
+    )
+    if settings.ollama_default_model is None:
+        return profile
+    return replace(profile, roles={**profile.roles, "general": settings.ollama_default_model})
+
+
+async def _sglang_answers(settings: Settings) -> bool:
+    if not settings.sglang_endpoint:
+        return False
+    try:
+        await OpenAIBackend(settings.sglang_endpoint).look()
+    except BackendUnreachable:
+        return False
+    return True
 
 
 def _orchestrator(settings: Settings, profile: Profile, clock: Clock) -> Orchestrator:
@@ -202,11 +301,12 @@ def _orchestrator(settings: Settings, profile: Profile, clock: Clock) -> Orchest
         backends.append(OllamaBackend(settings.ollama_host))
     if settings.sglang_endpoint:
         backends.append(OpenAIBackend(settings.sglang_endpoint))
+    hard_gb = settings.vram_hard_limit_gb or profile.hard_gb
     return Orchestrator(
         specs=profile.models,
         backends=backends,
-        soft_gb=settings.vram_soft_limit_gb or profile.soft_gb,
-        hard_gb=settings.vram_hard_limit_gb or profile.hard_gb,
+        soft_gb=min(settings.vram_soft_limit_gb or profile.soft_gb, hard_gb),
+        hard_gb=hard_gb,
         clock=clock,
     )
 

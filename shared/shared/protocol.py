@@ -23,6 +23,8 @@ Stage = Literal[
 ]  # fmt: skip
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 Word = Annotated[str, Field(max_length=128)]
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+"""The shape of a BCP 47 tag: `de`, `pt-BR` (RFC 5646, section 2.1)."""
 
 
 class Frame(BaseModel):
@@ -53,6 +55,8 @@ class AskOptions(Frame):
     think: bool | Literal["low", "medium", "high"] | None = None
     web_search: bool | None = None
     persona: Word | None = None
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    language: Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)] | None = None
 
 
 class Hello(Frame):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 
 from brain.api.conversations import id_of
 from brain.api.deps import TheBrain, TheCaller
+from brain.budget.ledger import Tier
 from brain.chat.admission import Caller
 from brain.chat.identities import Person, with_prefix
 from brain.people.history import Asked
@@ -78,7 +79,7 @@ async def _person(user_id: str, caller: Caller, brain: Brain) -> Person:
     return await brain.identities.resolve(with_prefix(user_id))
 
 
-async def _tier(person: Person, brain: Brain) -> str:
+async def _tier(person: Person, brain: Brain) -> Tier:
     """An account's role stands in its token; of others the last request tells it."""
     if person.is_admin:
         return "admin"

@@ -19,6 +19,7 @@ from brain.context.errors import ConversationForbidden, TooLong
 from brain.context.repository import ConversationRepository
 from brain.jobs.job import Job, Kind, request_id_for
 from brain.jobs.queue import JobQueue, Placed
+from brain.people.preferences import PreferenceBook
 from brain.routing.routes import ROUTE_NAMES, parse_route
 from shared.clock import Clock
 from shared.errors import BoundaryError, Forbidden, InvalidRequest
@@ -89,6 +90,7 @@ class Admission:
         conversations: ConversationRepository,
         identities: Identities,
         verifier: TokenVerifier,
+        preferences: PreferenceBook,
         *,
         clock: Clock,
         gates: Sequence[Gate] = (),
@@ -98,6 +100,7 @@ class Admission:
         self._conversations = conversations
         self._identities = identities
         self._verifier = verifier
+        self._preferences = preferences
         self._clock = clock
 
     async def submit(
@@ -122,7 +125,10 @@ class Admission:
     ) -> Job:
         """The job of `ask`, with the person and the conversation it really belongs to."""
         person = await self._person(ask, caller)
-        conversation = await self._conversation(ask.conversation_id, caller, person.user_id)
+        conversation = await self._conversation(ask.conversation_id, caller, person, kind)
+        options = ask.options
+        if kind == "ask":
+            options = (await self._preferences.of(person.user_id)).apply(options)
         return Job(
             request_id=request_id_for(caller.principal, client_id, ask.ask_id),
             ask_id=ask.ask_id,
@@ -137,7 +143,7 @@ class Admission:
             order=self._queue.next_order(),
             kind=kind,
             by_admin=person.is_admin,
-            options=ask.options,
+            options=options,
         )
 
     async def _place(self, job: Job) -> Placed:
@@ -172,16 +178,19 @@ class Admission:
             raise AccountDisabled
         return person
 
-    async def _conversation(self, conversation_id: str, caller: Caller, user_id: str) -> str:
+    async def _conversation(
+        self, conversation_id: str, caller: Caller, person: Person, kind: Kind
+    ) -> str:
         if caller.kind == "service":
             prefixed = conversation_id.startswith(DISCORD_PREFIX)
             return conversation_id if prefixed else DISCORD_PREFIX + conversation_id
-        key = key_of(conversation_id, user_id=user_id)
+        key = key_of(conversation_id, user_id=person.user_id)
         if key.startswith(DISCORD_PREFIX):
             conversation = await self._conversations.load(key, entries=1)
             if conversation.is_new:
                 raise ConversationForbidden("begin a conversation with a Discord id")
-            conversation.check_reader(user_id)
+            if kind == "ask" or not person.is_admin:
+                conversation.check_reader(person.user_id)
         return key
 
 

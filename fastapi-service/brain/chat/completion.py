@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, field_serializer
 
 from brain.catalogue.models import ModelSpec
+from brain.chat.compaction import Compaction
 from brain.chat.errors import Cancelled
 from brain.chat.turn import Draft, Tell
 from brain.llm.messages import Call, Finished, Leased, Script, Text, Thinking, Turn
@@ -90,11 +91,18 @@ class Completion:
     """The worker's side: what is asked is left with `expecting`, and answered from there."""
 
     def __init__(
-        self, *, router: Router, speaker: Speaker, vram: Orchestrator, clock: Clock
+        self,
+        *,
+        router: Router,
+        speaker: Speaker,
+        vram: Orchestrator,
+        compaction: Compaction,
+        clock: Clock,
     ) -> None:
         self._router = router
         self._speaker = speaker
         self._vram = vram
+        self._compaction = compaction
         self._clock = clock
         self._requests: dict[str, Request] = {}
 
@@ -142,6 +150,10 @@ class Completion:
         request = self._requests.get(draft.job.request_id)
         if request is None:
             raise Cancelled
+        with self._compaction.making_way():
+            return await self._continue(request, draft, tell)
+
+    async def _continue(self, request: Request, draft: Draft, tell: Tell) -> Completed:
         _status(tell, draft, stage="routing")
         choice = draft.choice = await self._choose(request, draft, tell)
         draft.routed_at = self._clock.now()

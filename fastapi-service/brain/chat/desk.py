@@ -44,9 +44,11 @@ class Desk:
         queue: JobQueue,
         jobs: JobRepository,
         outboxes: Outboxes,
-        in_maintenance: Callable[[], bool] = bool,
+        in_maintenance: Callable[[], bool],
+        refused: Callable[[str], None],
     ) -> None:
         self._in_maintenance = in_maintenance
+        self._refused = refused
         self._admission = admission
         self._worker = worker
         self._queue = queue
@@ -67,9 +69,13 @@ class Desk:
 
         Raises `BoundaryError` when it is refused; nothing was kept then.
         """
-        job, placed = await self._admission.submit(
-            ask, caller, client_id=client_id, surface=surface, kind=kind
-        )
+        try:
+            job, placed = await self._admission.submit(
+                ask, caller, client_id=client_id, surface=surface, kind=kind
+            )
+        except BoundaryError as refusal:
+            self._refused(refusal.code)
+            raise
         if placed.end is not None:
             self._outboxes.put(job.principal, client_id, placed.end)
         else:

@@ -1,6 +1,7 @@
 """What can be done to a whole conversation at once: reset and close."""
 
 from brain.context.repository import ConversationRepository
+from brain.context.shelf import Shelf
 from brain.jobs.job import Job
 from shared.protocol import Done
 
@@ -13,8 +14,9 @@ SENTENCES = {
 class Orders:
     """Carries out a reset or close once everything asked before it there has ended."""
 
-    def __init__(self, conversations: ConversationRepository) -> None:
+    def __init__(self, conversations: ConversationRepository, shelf: Shelf) -> None:
         self._conversations = conversations
+        self._shelf = shelf
 
     async def carry_out(self, job: Job) -> Done:
         """
@@ -26,4 +28,5 @@ class Orders:
         if not job.by_admin:
             conversation.check_owner(job.user_id)
         await self._conversations.reset(conversation)
+        await self._shelf.untitle(conversation.key, conversation.participants)
         return Done(ask_id=job.ask_id, request_id=job.request_id, text=SENTENCES[job.kind])

@@ -9,7 +9,7 @@ through `tell` as frames; the answer comes back as data.
 """
 
 from collections.abc import Callable
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from brain.chat.compaction import Compaction, ask_for_minutes
@@ -103,35 +103,33 @@ class Turn:
         router: Router,
         speaker: Speaker,
         vram: Orchestrator,
+        estimates: Estimates,
+        compaction: Compaction,
         clock: Clock,
         streaming: bool,
-        estimates: Estimates | None = None,
-        compaction: Compaction | None = None,
     ) -> None:
         self._conversations = conversations
         self._router = router
         self._speaker = speaker
         self._vram = vram
-        self._estimates = estimates or Estimates()
+        self._estimates = estimates
         self._compaction = compaction
         self._clock = clock
         self._streaming = streaming
 
     async def answer(self, draft: Draft, *, tell: Tell) -> None:
         """Fill `draft`. Raises `BoundaryError` with the sentence for the person."""
-        with self._compaction.making_way() if self._compaction else nullcontext():
+        with self._compaction.making_way():
             await self._answer(draft, tell)
 
     async def summarize(self, draft: Draft, *, tell: Tell) -> None:
         """Fill `draft` with a summary of the conversation instead of an answer."""
-        with self._compaction.making_way() if self._compaction else nullcontext():
+        with self._compaction.making_way():
             await self._summarize(draft, tell)
 
     def ended(self, draft: Draft) -> None:
         """The end of `draft` is stored and shown: see whether its conversation became too long."""
         if draft.job.kind != "ask" or draft.conversation is None or draft.choice is None:
-            return
-        if self._compaction is None:
             return
         order = draft.job.order
         said = [Entry("user", draft.job.text, order=order), Entry("assistant", draft.text)]
@@ -220,7 +218,7 @@ class Turn:
         assert choice is not None
         others = set(conversation.participants) - {job.user_id}
         fitted = fit(
-            system=system_prompt(choice.route, job.surface),
+            system=system_prompt(choice.route, job.surface, job.options.language),
             entries=conversation.recent,
             question=Entry("user", job.text, job.user_name),
             context_tokens=context_tokens,
@@ -233,6 +231,7 @@ class Turn:
             system=fitted.system,
             messages=fitted.messages,
             think=job.options.think,
+            temperature=job.options.temperature,
         )
         return prompt, fitted.estimated
 

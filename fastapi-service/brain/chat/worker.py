@@ -227,6 +227,7 @@ class Worker:
     async def _answered(self, draft: Draft, end: End) -> None:
         self._unreachable_since.pop(draft.job.request_id, None)
         await self._end(draft.job, end, usage=draft.usage(), also=self._turn.writes(draft))
+        self._turn.ended(draft)
         choice = draft.choice
         log.info(
             "ask.answered",

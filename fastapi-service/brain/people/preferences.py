@@ -13,16 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brain.routing.routes import RouteName
 from shared.errors import InvalidRequest
-from shared.protocol import AskOptions
+from shared.protocol import LANGUAGE_TAG, AskOptions
 from shared.store import Change, Delete, Item, Key, Store
 
 log = structlog.get_logger(__name__)
 TABLE = "users"
 SORT_KEY = "preferences"
 REMEMBERED_PEOPLE = 10_000
-LANGUAGE_TAG = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
-"""The shape of a BCP 47 tag (RFC 5646, section 2.1)."""
-
 ONE_CHOICE = frozenset({"route", "model"})
 
 

@@ -1,6 +1,6 @@
 """Prompts as text files, put together in layers: who speaks, for which route, on which surface."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from brain.routing.routes import RouteName
@@ -13,7 +13,10 @@ def read(name: str) -> str:
     return (files("brain.routing") / "prompts" / f"{name}.md").read_text("utf-8").strip()
 
 
-@cache
-def system_prompt(route: RouteName, surface: Surface) -> str:
-    """The system prompt of a route on a surface."""
-    return "\n\n".join((read("role"), read(f"route_{route}"), read(f"surface_{surface}")))
+@lru_cache(maxsize=256)
+def system_prompt(route: RouteName, surface: Surface, language: str | None = None) -> str:
+    """The system prompt of a route on a surface, for a person who prefers a language or not."""
+    layers = [read("role"), read(f"route_{route}"), read(f"surface_{surface}")]
+    if language is not None:
+        layers.append(read("language").format(language=language))
+    return "\n\n".join(layers)
