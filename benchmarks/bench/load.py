@@ -1,7 +1,8 @@
 """
 One cell: so many streams against one target for so many seconds, as one JSON object on stdout.
 
-    python -m bench.load --kind http --port 11600 --path /api/chat --model bench:200x50 --streams 100
+    python -m bench.load --kind http --port 11600 --path /api/chat --model bench:200x50 \\
+        --streams 100
 
 Begun staggered over the length of an answer, so that answers do not begin and end all at once.
 """

@@ -84,7 +84,7 @@ class Cost:
         self._began = self._now()
 
     def report(self, tokens: int) -> dict[str, Any]:
-        """Since the beginning; `foreign_cpu_pct` is what the rest of the machine used, of a core."""
+        """Since the beginning; `foreign` is what the rest of the machine used, of one core."""
         (at, measured, ours, machine), began = self._now(), self._began
         seconds, cpu = at - began[0], measured - began[1]
         foreign = machine - began[3] - cpu - (ours - began[2])

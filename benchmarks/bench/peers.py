@@ -105,7 +105,8 @@ def _open_webui(scene: Scene) -> Running:
         [f"{PEERS['openwebui'].program()}", "serve", "--host", "127.0.0.1", "--port", f"{port}"],
         live=f"{url}/health",
         environment={
-            "DATA_DIR": f"{scene.stage.folder / 'openwebui'}", "WEBUI_SECRET_KEY": secrets.token_hex(),
+            "DATA_DIR": f"{scene.stage.folder / 'openwebui'}",
+            "WEBUI_SECRET_KEY": secrets.token_hex(),
             "OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "ollama",
             "RAG_OLLAMA_BASE_URL": scene.backend_url, "ENABLE_OLLAMA_API": "true",
             "OLLAMA_BASE_URL": scene.backend_url, "ENABLE_OPENAI_API": "false",

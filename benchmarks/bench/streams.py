@@ -8,6 +8,7 @@ again as soon as its answer has ended.
 import asyncio
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic_ns
@@ -229,7 +230,7 @@ class SocketStream(asyncio.Protocol):
         """What has been asked and not begun."""
         return [asked for asked in self._asks.values() if not asked.seen]
 
-    def _send(self, frame: dict[str, object]) -> None:
+    def _send(self, frame: Mapping[str, object]) -> None:
         self._write(TEXT, orjson.dumps(frame))
 
     def _write(self, opcode: int, payload: bytes) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 Cell = dict[str, Any]
 HEAD = (
-    f"{'target':<16}{'streams':>8}{'first token ms':>18}{'added':>8}{'token ms':>16}"
+    f"{'target':<16}{'streams':>8}{'first token ms':>20}{'added':>10}{'token ms':>20}"
     f"{'delivered':>10}{'us/token':>9}{'per core':>9}{'MiB':>6}{'foreign':>8}{'err':>5}"
 )
 TOKENS_PER_SECOND = 50
@@ -25,7 +25,7 @@ def added_ms(cell: Cell, known: Sequence[Cell]) -> float | None:
         if other["target"] == "direct" and other["streams"] == cell["streams"]:
             if cell["first_token_p50_ms"] is None or cell is other:
                 return None
-            return round(cell["first_token_p50_ms"] - other["first_token_p50_ms"], 2)
+            return round(float(cell["first_token_p50_ms"]) - other["first_token_p50_ms"], 2)
     return None
 
 
@@ -65,9 +65,9 @@ def _row(cell: Cell, added: float | None) -> str:
     share = cell["tokens_per_second"] / cell["offered_per_second"]
     return (
         f"{cell['target']:<16}{cell['streams']:>8}"
-        f"{_two(cell['first_token_p50_ms'], cell['first_token_p99_ms']):>18}"
-        f"{'' if added is None else f'{added:+.2f}':>8}"
-        f"{_two(cell['token_p50_ms'], cell['token_p99_ms']):>16}"
+        f"{_two(cell['first_token_p50_ms'], cell['first_token_p99_ms']):>20}"
+        f"{'' if added is None else f'{added:+.2f}':>10}"
+        f"{_two(cell['token_p50_ms'], cell['token_p99_ms']):>20}"
         f"{share:>10.0%}{cell['cpu_us_per_token'] or 0:>9.1f}{streams_per_core(cell) or 0:>9}"
         f"{cell['rss_mib']:>6.0f}{cell['foreign_cpu_pct']:>8.0f}{cell['errors']:>5}"
     )
