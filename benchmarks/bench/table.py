@@ -25,7 +25,7 @@ def added_ms(cell: Cell, known: Sequence[Cell]) -> float | None:
         if other["target"] == "direct" and other["streams"] == cell["streams"]:
             if cell["first_token_p50_ms"] is None or cell is other:
                 return None
-            return round(float(cell["first_token_p50_ms"]) - other["first_token_p50_ms"], 2)
+            return round(float(cell["first_token_p50_ms"]) - float(other["first_token_p50_ms"]), 2)
     return None
 
 
