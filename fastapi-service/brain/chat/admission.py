@@ -93,7 +93,7 @@ class Admission:
         preferences: PreferenceBook,
         *,
         clock: Clock,
-        gates: Sequence[Gate] = (),
+        gates: Sequence[Gate],
     ) -> None:
         self._gates = gates
         self._queue = queue

@@ -68,7 +68,7 @@ class Worker:
         *,
         clock: Clock,
         backend_wait_seconds: float,
-        books: Sequence[Book] = (),
+        books: Sequence[Book],
     ) -> None:
         self._queue = queue
         self._turn = turn
