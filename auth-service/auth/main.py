@@ -5,8 +5,8 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from auth import VERSION
 from auth.api import accounts, errors, health, keys, links
-from auth.api.gate import Gate
 from auth.wiring import Auth
+from shared.gate import Gate
 
 
 def create_app(auth: Auth) -> FastAPI:
@@ -19,7 +19,9 @@ def create_app(auth: Auth) -> FastAPI:
         allow_methods=["*"],
         allow_headers=["Authorization", "Content-Type"],
     )
-    app.add_middleware(Gate, allowed_origins=auth.allowed_origins)
+    app.add_middleware(
+        Gate, allowed_origins=auth.allowed_origins, max_body_bytes=errors.MAX_BODY_BYTES
+    )
     errors.install(app)
     app.include_router(health.router)
     app.include_router(accounts.router)

@@ -8,11 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from auth.api.gate import MAX_BODY_BYTES
 from auth.errors import BodyTooLarge, TooBusy, TooManyAttempts
 from shared.errors import BoundaryError, InvalidRequest, NotFound, StoreUnavailable
 
 log = structlog.get_logger(__name__)
+MAX_BODY_BYTES = 64 * 1024
 
 
 def install(app: FastAPI) -> None:

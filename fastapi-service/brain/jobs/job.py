@@ -18,8 +18,8 @@ class Job:
     `principal` is who authenticated ("service" or "user:<id>"), `client_id` the connection that
     hears the frames (empty for plain HTTP), `user_id` the person who asks. `conversation` is the
     store's key of the conversation. `order` rises with every job of a store: it is the place in
-    the queue and in the conversation. `by_admin` says that
-    an admin asks, `payload` is the body of a `completion` (`/v1`).
+    the queue and in the conversation. `by_admin` says that an
+    admin asks.
     """
 
     request_id: str
@@ -36,7 +36,6 @@ class Job:
     kind: Kind = "ask"
     by_admin: bool = False
     options: AskOptions = field(default_factory=AskOptions)
-    payload: dict[str, Any] | None = None
 
     def to_item(self) -> dict[str, Any]:
         """As a JSON object for the store."""
