@@ -34,4 +34,5 @@ if [ -z "$local_only" ] && command -v docker >/dev/null && docker version >/dev/
 fi
 
 source scripts/bootstrap.sh
+umask 077 # data and logs are for the operator alone
 exec "$PYTHON" -m admin.local up ${options[@]+"${options[@]}"}

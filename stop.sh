@@ -19,8 +19,13 @@ for argument in "$@"; do
     esac
 done
 
-if [ ! -x .venv/bin/python ]; then
-    echo "Nothing is running: this clone was never started."
+unset PYTHONPATH PYTHONHOME # they would put foreign packages before those of .venv
+if ! .venv/bin/python -c '' 2>/dev/null; then
+    if [ -e data/run/local.json ]; then
+        echo "Cannot stop: .venv is broken. Run scripts/bootstrap.sh, then ./stop.sh again." >&2
+        exit 1
+    fi
+    echo "Nothing is running."
     exit 0
 fi
 exec .venv/bin/python -m admin.local down

@@ -4,6 +4,7 @@
 # Needs nothing but a Python of any version, or uv itself. Works without root, from any folder, and
 # does nothing when .venv is already right. Run it, or source it to have $UV and $PYTHON as well.
 set -euo pipefail
+unset PYTHONPATH PYTHONHOME # they would put foreign packages before those of .venv
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PYTHON=$ROOT/.venv/bin/python

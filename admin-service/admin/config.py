@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class Settings(CommonSettings):
     """Frozen and checked at start."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     brain_port: Port = 8001
     auth_port: Port = 8002

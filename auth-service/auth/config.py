@@ -14,7 +14,9 @@ Registration = Literal["open", "invite", "closed"]
 class Settings(CommonSettings, StoreSettings, SecretSettings):
     """Frozen and checked at start; a wrong value stops the service with a sentence."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     auth_port: Annotated[int, Field(ge=0, le=65535)] = 8002
 

@@ -50,8 +50,12 @@ def main() -> None:
     try:
         _serve_until_superseded(settings)
     except (ProfileError, ValueError) as wrong:
-        print(f"Cannot start: {wrong}", file=sys.stderr)  # noqa: T201 - the operator's sentence
+        print(f"Cannot start ({_variable(wrong)}): {wrong}", file=sys.stderr)  # noqa: T201 - the operator's sentence
         sys.exit(2)
+
+
+def _variable(wrong: Exception) -> str:
+    return "VRAM_PROFILE" if isinstance(wrong, ProfileError) else "see .env"
 
 
 def _serve_until_superseded(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -9,17 +10,40 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Gigabytes = Annotated[float, Field(gt=0)]
 
 
+OLLAMA_PORT = 11434
+
+
 def _as_url(address: str | None) -> str | None:
-    """`host:port`, as Ollama's own clients accept it, becomes a URL; 0.0.0.0 becomes loopback."""
-    if not address:
+    """`host:port` becomes a URL, an address that means "everywhere" the loopback one."""
+    if address is None:
         return None
-    url = address if "://" in address else f"http://{address}"
-    return url.rstrip("/").replace("//0.0.0.0", "//127.0.0.1")
+    text = address.strip()
+    if text.count(":") > 1 and "[" not in text and "://" not in text:
+        text = f"[{text}]"  # a bare IPv6 address
+    url = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        port = url.port
+    except ValueError:
+        port = -1
+    if url.scheme not in ("http", "https") or not url.hostname or port == -1 or " " in text:
+        raise ValueError("must be an address like http://host:port")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname, url.hostname)
+    host = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{host}{'' if port is None else f':{port}'}{url.path.rstrip('/')}"
+
+
+def _as_ollama_url(address: str | None) -> str | None:
+    """The same with Ollama's own port where none is given (its envconfig does so, too)."""
+    url = _as_url(address)
+    if url is None or urlsplit(url).port is not None or url.startswith("https"):
+        return url
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}:{OLLAMA_PORT}{parts.path}"
 
 
 def _known_zone(name: str) -> str:
@@ -32,12 +56,15 @@ def _known_zone(name: str) -> str:
 
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 Address = Annotated[str | None, AfterValidator(_as_url)]
+OllamaAddress = Annotated[str | None, AfterValidator(_as_ollama_url)]
 
 
 class Settings(CommonSettings, StoreSettings, SecretSettings):
     """Frozen and checked at start; a wrong value stops the brain with a sentence."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     brain_port: Annotated[int, Field(ge=0, le=65535)] = 8001
     auth_url: str = "http://127.0.0.1:8002"
@@ -48,7 +75,7 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     )
     """Pages that may call us from a browser (CORS and WebSocket), separated by commas."""
 
-    ollama_host: Address = "http://127.0.0.1:11434"
+    ollama_host: OllamaAddress = "http://127.0.0.1:11434"
     """The Ollama server, `http://host:port` or `host:port`."""
 
     sglang_endpoint: Address = None
@@ -70,7 +97,7 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     max_queue_size: Count = 50
     """Questions that may wait; those being answered do not count."""
 
-    queue_workers: Count = 4
+    queue_workers: Annotated[int, Field(ge=1, le=1000)] = 4
     """Questions answered at the same time."""
 
     max_retries: Count = 3

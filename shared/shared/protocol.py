@@ -15,6 +15,9 @@ from shared.errors import InvalidRequest
 
 PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 16 * 1024 * 1024
+MAX_TEXT_CHARS = 100_000
+MAX_TEXT_BYTES = 300_000
+"""What of a question fits into one row of the store (400 KB) together with the rest of the job."""
 
 Surface = Literal["discord", "web", "api"]
 Stage = Literal[

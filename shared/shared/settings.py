@@ -36,7 +36,9 @@ StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
 class CommonSettings(BaseSettings):
     """Read by every service."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     bind_address: str = "127.0.0.1"
     """Address the services listen on; loopback unless the operator opens it."""
@@ -47,7 +49,9 @@ class CommonSettings(BaseSettings):
 class StoreSettings(BaseSettings):
     """Where tables live."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     store_url: str = "sqlite:///data/trollama.db"
     """`sqlite:///<path>` (relative to the working folder) or `dynamodb:`."""
@@ -63,7 +67,9 @@ class StoreSettings(BaseSettings):
 class SecretSettings(BaseSettings):
     """What proves who is who; written into `.env` by start.sh on first start."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     jwt_secret_key: StrongSecret = Field(repr=False)
     service_token: StrongSecret = Field(repr=False)
@@ -96,5 +102,7 @@ def explain(invalid: ValidationError) -> str:
         problem = error["msg"].removeprefix("Value error, ")
         if error["type"] == "missing":
             problem = "is not set; ./start.sh writes it into .env, or set it in the environment"
+        elif error["type"] == "literal_error":
+            problem = f"must be {error['ctx']['expected']}"
         lines.append(f"Cannot start: {name} {problem}." if name else f"Cannot start: {problem}.")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from rich.console import Console
 from admin.cli.calls import call
 from admin.cli.chat import Wishes, ask_once, new_conversation
 from admin.cli.door import UNAUTHORIZED, Door
+from admin.cli.errors import TooLong
 from admin.cli.logins import Logins, login_file
 from admin.cli.sign_in import SignIn
 from admin.cli.status import show_status
@@ -20,7 +21,7 @@ from admin.config import ROOT, Settings
 from shared.clock import SystemClock
 from shared.errors import BoundaryError
 from shared.http import Refused
-from shared.protocol import AskOptions
+from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, AskOptions
 from shared.settings import load_settings
 
 app = typer.Typer(
@@ -59,7 +60,9 @@ def chat(
         as_json=as_json,
     )
     if text is None and not sys.stdin.isatty():
-        text = sys.stdin.read()
+        # What is no UTF-8 is shown as such; one character more than fits is enough to refuse it.
+        piped = sys.stdin.buffer.read(4 * (MAX_TEXT_CHARS + 1))
+        text = piped.decode("utf-8", "replace")
     if text is None:
         _converse(wishes)
         return
@@ -128,9 +131,14 @@ def _converse(wishes: Wishes) -> None:
 
 
 def _ask(text: str, wishes: Wishes) -> int:
+    if len(text) > MAX_TEXT_CHARS or len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
+        raise TooLong
+    # What a terminal sent that is no text would not travel as JSON.
+    readable = text.encode("utf-8", "replace").decode()
+
     async def ask(settings: Settings) -> int:
         door = Door(settings.brain_address, _sign_in(settings))
-        return await ask_once(text, wishes, door=door, clock=SystemClock())
+        return await ask_once(readable, wishes, door=door, clock=SystemClock())
 
     return _run(ask)
 

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from admin.cli import words
 from admin.cli.door import Door
-from admin.cli.errors import AwayTooLong, NotRunning
+from admin.cli.errors import AwayTooLong, NotRunning, TooLong
 from admin.cli.screen import Screen
 from shared.clock import Clock
 from shared.protocol import (
@@ -45,6 +45,7 @@ PATIENCE_SECONDS = 120.0
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+TOO_BIG = 1009
 ACK_EVERY = 200
 """Frames shown between two acknowledgements; the brain keeps 2 000 pieces at most."""
 
@@ -91,6 +92,8 @@ class Asking:
             except (NotRunning, ConnectionClosed) as lost:
                 if self._session_id is None and isinstance(lost, NotRunning):
                     raise
+                if _is_too_big(lost):
+                    raise TooLong from lost
                 now = self._clock.monotonic()
                 self._lost_at = now if self._lost_at is None else self._lost_at
                 if now - self._lost_at > PATIENCE_SECONDS:
@@ -146,7 +149,6 @@ class Asking:
 
     async def _welcomed(self, welcome: Welcome, socket: ClientConnection) -> None:
         self._session_id = welcome.session_id
-        self._lost_at, self._pause = None, FIRST_PAUSE_SECONDS
         if not welcome.resumed:
             # The text so far comes again as one piece.
             self._seen = self._acknowledged = 0
@@ -168,6 +170,8 @@ class Asking:
                 self._screen.note(words.printable(message))
             case Queued() | Status() | Delta() | Thinking() | Artifact():
                 if frame.ask_id == self._ask.ask_id:
+                    # A greeting alone is no progress: a brain may fall over our ask each time.
+                    self._lost_at, self._pause = None, FIRST_PAUSE_SECONDS
                     self._show_mine(frame)
             case _:
                 pass
@@ -202,6 +206,11 @@ class Asking:
     async def _send_cancel(self, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed):  # sent again after the next welcome
             await _send(socket, Cancel(ask_id=self._ask.ask_id))
+
+
+def _is_too_big(lost: Exception) -> bool:
+    closed = lost.rcvd if isinstance(lost, ConnectionClosed) else None
+    return closed is not None and closed.code == TOO_BIG
 
 
 async def _send(socket: ClientConnection, frame: Frame) -> None:

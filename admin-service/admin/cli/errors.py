@@ -1,6 +1,7 @@
 """Why a command could not do its work, in the sentence the person at the terminal reads."""
 
-from shared.errors import AuthRequired, Upstream
+from shared.errors import AuthRequired, InvalidRequest, Upstream
+from shared.protocol import MAX_TEXT_CHARS
 
 
 class NotRunning(Upstream):
@@ -21,6 +22,18 @@ class AwayTooLong(Upstream):
         super().__init__(
             f"The connection was lost and did not come back within {seconds:.0f} s. "
             "Your question is kept; ask again later."
+        )
+
+
+class TooLong(InvalidRequest):
+    """More text than the brain takes."""
+
+    code = "chat.too_long"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"This message is too long: at most {MAX_TEXT_CHARS:,} characters fit. "
+            "Please shorten it or send it in parts."
         )
 
 

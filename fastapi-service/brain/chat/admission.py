@@ -23,13 +23,10 @@ from brain.people.preferences import PreferenceBook
 from brain.routing.routes import ROUTE_NAMES, parse_route
 from shared.clock import Clock
 from shared.errors import BoundaryError, Forbidden, InvalidRequest
-from shared.protocol import Ask, Surface
+from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, Ask, Surface
 from shared.tokens import TokenVerifier
 
 log = structlog.get_logger(__name__)
-MAX_TEXT_CHARS = 100_000
-MAX_TEXT_BYTES = 300_000
-"""What fits into one row of the store (400 KB) together with the rest of the job."""
 
 
 @dataclass(frozen=True, slots=True)

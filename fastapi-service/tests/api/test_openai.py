@@ -430,7 +430,8 @@ async def test_a_prompt_the_model_cannot_see_whole_is_a_bad_request(
 
 def test_a_failure_has_the_same_status_whether_raised_or_sent_as_a_frame() -> None:
     for kind in kinds_of(BoundaryError):
-        if kind.code in STATUS:
+        # Other services' tests may run in this process; their failures never come through here.
+        if kind.code in STATUS and kind.__module__.startswith(("brain.", "shared.")):
             status = 400 if kind.status == 422 else kind.status
             assert STATUS[kind.code] == status, kind
 

@@ -1,0 +1,46 @@
+import pytest
+from pydantic import ValidationError
+
+from brain.config import Settings
+
+SECRETS = {"jwt_secret_key": "j9" * 20, "service_token": "s7" * 20}
+
+
+def settings(**values: object) -> Settings:
+    return Settings(_env_file=None, **SECRETS, **values)  # type: ignore[arg-type]  # as read
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("127.0.0.1:11500", "http://127.0.0.1:11500"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("box", "http://box:11434"),
+        ("::1", "http://[::1]:11434"),
+        ("[::]:9000", "http://[::1]:9000"),
+        ("http://box:80/", "http://box:80"),
+        ("https://ollama.example/base/", "https://ollama.example/base"),
+    ],
+)
+def test_the_ollama_host_is_read_as_ollama_reads_it(given: str, meant: str) -> None:
+    assert settings(ollama_host=given).ollama_host == meant
+
+
+@pytest.mark.parametrize("given", ["ftp://x", "host:port", "http://", "h:99999", "x y"])
+def test_what_is_no_address_is_refused(given: str) -> None:
+    for name in ("ollama_host", "sglang_endpoint"):
+        with pytest.raises(ValidationError, match="must be an address"):
+            settings(**{name: given})
+
+
+def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VRAM_HARD_LIMIT_GB", "OLLAMA_HOST", "QUEUE_WORKERS"):
+        monkeypatch.setenv(name, "")
+    read = settings()
+    assert (read.vram_hard_limit_gb, read.queue_workers) == (None, 4)
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "0"])
+def test_a_time_out_is_a_finite_time(value: str) -> None:
+    with pytest.raises(ValidationError):
+        settings(visibility_timeout=value)
