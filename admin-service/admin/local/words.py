@@ -61,9 +61,7 @@ def show_unhealthy(name: str, health: str) -> None:
     """A service runs and cannot work; nearly always that is its database."""
     say()
     say(f"{name} runs but can take no requests: {health} says why.")
-    say(
-        "If logs/local.log tells of the database (STORE_URL, data/trollama.db by default): stop with"
-    )
+    say("If logs/local.log tells of the database (data/trollama.db by default): stop with")
     say("./stop.sh, move the damaged file away or put a backup in its place, and start again.")
 
 
