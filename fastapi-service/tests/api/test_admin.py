@@ -111,7 +111,8 @@ async def test_hard_maintenance_refuses_on_every_door_what_was_not_taken_before(
             body = {"user_id": "1", "conversation_id": "c", "text": "hi"}
             answer = await http.post("/api/discord/message", json=body)
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "maintenance.hard")
-        done = await client.end_of(ask_id)
+        # It may have ended while the others were refused.
+        done = next(iter(client.of(ask_id, "done")), None) or await client.end_of(ask_id)
         assert done["type"] == "done"
         await client.ask("count to 20", ask_id=ask_id, options=PIN)
         assert (await client.end_of(ask_id))["text"] == done["text"]
