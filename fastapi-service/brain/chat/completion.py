@@ -16,17 +16,17 @@ from pydantic import Field, field_serializer
 from brain.catalogue.models import ModelSpec
 from brain.chat.compaction import Compaction
 from brain.chat.errors import Cancelled
-from brain.chat.turn import Draft, Tell
+from brain.chat.turn import Draft, Tell, milliseconds, tell_progress, tell_status
 from brain.llm.messages import Call, Finished, Leased, Script, Text, Thinking, Turn
 from brain.llm.speaker import Speaker
 from brain.routing.residency import best_stand_in
 from brain.routing.router import Router
 from brain.routing.routes import Choice
 from brain.vram.errors import BackendUnreachable, ModelUnavailable
-from brain.vram.orchestrator import Orchestrator, Progress
+from brain.vram.orchestrator import Orchestrator
 from shared.clock import Clock
 from shared.errors import InvalidRequest
-from shared.protocol import AskOptions, Delta, Done, Status, Timings, Usage
+from shared.protocol import AskOptions, Delta, Done, Timings, Usage
 from shared.protocol import Thinking as ThinkingFrame
 
 AUTO = "auto"
@@ -154,13 +154,13 @@ class Completion:
             return await self._continue(request, draft, tell)
 
     async def _continue(self, request: Request, draft: Draft, tell: Tell) -> Completed:
-        _status(tell, draft, stage="routing")
+        tell_status(tell, draft, stage="routing")
         choice = draft.choice = await self._choose(request, draft, tell)
         draft.routed_at = self._clock.now()
         said = _Said(request, draft, tell, self._clock)
         stream = self._speaker.complete(
             replace(request.script, model=choice.model),
-            tell=lambda progress: _progress(tell, draft, progress),
+            tell=lambda progress: tell_progress(tell, draft, progress),
         )
         async with aclosing(stream) as pieces:
             async for piece in pieces:
@@ -173,7 +173,7 @@ class Completion:
                         said.calls.append(piece)
                     case Leased():
                         draft.lease = piece.lease
-                        _status(tell, draft, stage="generating", model=piece.lease.spec.name)
+                        tell_status(tell, draft, stage="generating", model=piece.lease.spec.name)
                     case Finished():
                         draft.finished = piece
                 if said.size > MAX_ANSWER_CHARS:
@@ -185,7 +185,7 @@ class Completion:
         choice = await self._router.choose(
             request.question,
             AskOptions(model=None if request.is_routed else request.script.model),
-            tell=lambda progress: _progress(tell, draft, progress),
+            tell=lambda progress: tell_progress(tell, draft, progress),
         )
         if not request.script.tools or self._vram.spec(choice.model).tools:
             return choice
@@ -217,11 +217,11 @@ class Completion:
                 output_tokens=draft.finished.output_tokens,
             ),
             timings=Timings(
-                queued_ms=_ms(draft.started_at - job.asked_at),
-                routing_ms=_ms((draft.routed_at or now) - draft.started_at),
-                load_ms=_ms(draft.lease.load_seconds),
-                first_token_ms=None if first is None else _ms(first - job.asked_at),
-                total_ms=_ms(now - job.asked_at),
+                queued_ms=milliseconds(draft.started_at - job.asked_at),
+                routing_ms=milliseconds((draft.routed_at or now) - draft.started_at),
+                load_ms=milliseconds(draft.lease.load_seconds),
+                first_token_ms=None if first is None else milliseconds(first - job.asked_at),
+                total_ms=milliseconds(now - job.asked_at),
             ),
             finish="length" if draft.finished.truncated else "tool_calls" if said.calls else "stop",
             calls=tuple(said.calls),
@@ -262,26 +262,3 @@ class _Said:
         self.size += len(text)
         if self._draft.first_token_at is None:
             self._draft.first_token_at = self._clock.now()
-
-
-def _status(
-    tell: Tell, draft: Draft, *, stage: Literal["routing", "generating"], model: str | None = None
-) -> None:
-    tell(Status(ask_id=draft.job.ask_id, attempt=draft.claim.attempt, stage=stage, model=model))
-
-
-def _progress(tell: Tell, draft: Draft, progress: Progress) -> None:
-    tell(
-        Status(
-            ask_id=draft.job.ask_id,
-            attempt=draft.claim.attempt,
-            stage=progress.stage,
-            model=progress.model,
-            eta_seconds=progress.eta_seconds,
-            detail=progress.detail,
-        )
-    )
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))

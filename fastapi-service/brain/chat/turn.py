@@ -143,18 +143,18 @@ class Turn:
         job = draft.job
         conversation = await self._conversations.load(job.conversation)
         draft.conversation = conversation
-        _status(tell, draft, "routing", detail=_news(conversation))
+        tell_status(tell, draft, "routing", detail=_news(conversation))
         draft.choice = await self._router.choose(
             job.text,
             job.options,
             previous=_previous(conversation),
-            tell=lambda progress: _progress(tell, draft, progress),
+            tell=lambda progress: tell_progress(tell, draft, progress),
         )
         draft.routed_at = self._clock.now()
         await self._speak_fitting(draft, tell)
         if not draft.text.strip():
             raise EmptyAnswer(draft.choice.model)
-        _status(tell, draft, "saving")
+        tell_status(tell, draft, "saving")
 
     async def _summarize(self, draft: Draft, tell: Tell) -> None:
         conversation = await self._conversations.load(draft.job.conversation)
@@ -239,7 +239,7 @@ class Turn:
         self, draft: Draft, prompt: Prompt, estimated: int, tell: Tell, *, shown: bool = True
     ) -> None:
         stream = self._speaker.stream(
-            prompt, tell=lambda progress: _progress(tell, draft, progress)
+            prompt, tell=lambda progress: tell_progress(tell, draft, progress)
         )
         async with aclosing(stream) as pieces:
             async for piece in pieces:
@@ -251,7 +251,7 @@ class Turn:
                     case Leased(lease=lease):
                         draft.lease = lease
                         draft.begins(int(estimated * self._estimates.ratio(prompt.model)))
-                        _status(tell, draft, "generating", model=lease.spec.name)
+                        tell_status(tell, draft, "generating", model=lease.spec.name)
                     case Finished():
                         draft.ends(piece)
                         self._estimates.learn(
@@ -273,7 +273,7 @@ class Turn:
         draft.heard += 1
         if draft.first_token_at is None:
             draft.first_token_at = self._clock.now()
-            _status(tell, draft, "thinking", model=draft.choice.model if draft.choice else None)
+            tell_status(tell, draft, "thinking", model=draft.choice.model if draft.choice else None)
         if draft.job.options.think and self._streaming and shown:
             tell(ThinkingFrame(ask_id=draft.job.ask_id, attempt=draft.claim.attempt, text=text))
 
@@ -325,11 +325,11 @@ class Turn:
         routed = draft.routed_at or now
         first = draft.first_token_at
         return Timings(
-            queued_ms=_ms(draft.started_at - asked),
-            routing_ms=_ms(routed - draft.started_at),
-            load_ms=_ms(draft.lease.load_seconds if draft.lease else 0.0),
-            first_token_ms=None if first is None else _ms(first - asked),
-            total_ms=_ms(now - asked),
+            queued_ms=milliseconds(draft.started_at - asked),
+            routing_ms=milliseconds(routed - draft.started_at),
+            load_ms=milliseconds(draft.lease.load_seconds if draft.lease else 0.0),
+            first_token_ms=None if first is None else milliseconds(first - asked),
+            total_ms=milliseconds(now - asked),
         )
 
 
@@ -351,9 +351,10 @@ def _news(conversation: Conversation) -> str | None:
     return checkpoint.news
 
 
-def _status(
+def tell_status(
     tell: Tell, draft: Draft, stage: Stage, *, model: str | None = None, detail: str | None = None
 ) -> None:
+    """Say where the answer of `draft` is."""
     tell(
         Status(
             ask_id=draft.job.ask_id,
@@ -365,7 +366,8 @@ def _status(
     )
 
 
-def _progress(tell: Tell, draft: Draft, progress: Progress) -> None:
+def tell_progress(tell: Tell, draft: Draft, progress: Progress) -> None:
+    """Say what the answer of `draft` waits for."""
     tell(
         Status(
             ask_id=draft.job.ask_id,
@@ -378,5 +380,6 @@ def _progress(tell: Tell, draft: Draft, progress: Progress) -> None:
     )
 
 
-def _ms(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
+    """Whole ones, never negative."""
     return max(0, round(seconds * 1000))
