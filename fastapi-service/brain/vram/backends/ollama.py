@@ -6,6 +6,7 @@ of `ModelSpec.load_options`, so that no chat makes it load one again. Source of 
 docs/api.md, server/routes.go and server/sched.go in Ollama's repository.
 """
 
+import json
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,9 @@ QUICK_SECONDS = 5.0
 
 POLL_SECONDS = 0.1
 UNLOAD_POLLS = 300
+NO_SUCH_PATH = frozenset({400, 404, 405})
+"""What other web servers say to Ollama's paths; a proxy in front of a dead Ollama says others."""
+
 UNKNOWN_MODEL_FACTOR = 1.2
 """Memory of a model that is not in the roster, over the size of its file."""
 
@@ -44,7 +48,9 @@ class OllamaBackend:
         verify = ssl.create_default_context() if self.url.startswith("https:") else False
         self._quick = ollama.AsyncClient(self.url, timeout=QUICK_SECONDS, verify=verify)
         self._patient = ollama.AsyncClient(self.url, timeout=None, verify=verify)
-        self._plain = httpx.AsyncClient(base_url=self.url, timeout=QUICK_SECONDS, verify=verify)
+        self._plain = httpx.AsyncClient(
+            base_url=self.url, timeout=QUICK_SECONDS, verify=verify, follow_redirects=True
+        )
         self._described: dict[tuple[str, str], ModelSpec] = {}
 
     async def aclose(self) -> None:
@@ -56,11 +62,11 @@ class OllamaBackend:
     async def look(self) -> Inventory:
         """Installed and loaded models. Raises `BackendUnreachable`."""
         try:
-            version = (await self._plain.get("/api/version")).text
+            version = await self._version()
             tags = (await self._quick.list()).models
             loaded = await self._loaded()
             installed = [await self._describe(tag) for tag in tags if tag.model]
-        except (ollama.ResponseError, httpx.HTTPError, ConnectionError) as failure:
+        except (ollama.ResponseError, httpx.HTTPError, ConnectionError, ValueError) as failure:
             raise self._unreachable(failure) from failure
         return Inventory(
             installed={spec.name: spec for spec in installed},
@@ -105,6 +111,16 @@ class OllamaBackend:
             raise self._unreachable(failure) from failure
         raise LoadFailed(model, f"still in memory {UNLOAD_POLLS * POLL_SECONDS:g} s after unload")
 
+    async def _version(self) -> str:
+        """Raises `ValueError` when what answers is no Ollama, `httpx.HTTPError` otherwise."""
+        answer = await self._plain.get("/api/version")
+        if answer.status_code not in NO_SUCH_PATH:
+            answer.raise_for_status()
+        match json.loads(answer.content):
+            case {"version": str(version)}:
+                return version
+        raise ValueError("/api/version names no version")
+
     async def _loaded(self) -> dict[str, float]:
         running = (await self._quick.ps()).models
         return {one.model: (one.size or 0) / BYTES_PER_GB for one in running if one.model}
@@ -124,6 +140,10 @@ class OllamaBackend:
             reason = "it does not answer in time"
         elif isinstance(failure, ollama.ResponseError):
             reason = f"it answers with status {failure.status_code}"
+        elif isinstance(failure, httpx.HTTPStatusError):
+            reason = f"it answers with status {failure.response.status_code}"
+        elif isinstance(failure, ValueError):  # of a library that was told no JSON, or other JSON
+            reason = "what answers there is not Ollama, set OLLAMA_HOST to the address of one"
         else:
             reason = "nothing answers there"
         return BackendUnreachable(self.url, reason)
