@@ -99,6 +99,8 @@ class StoreUnavailable(Busy):
 
     code = "store.unavailable"
 
+    sentence = "The database does not answer right now; please try again in a moment."
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__("The database does not answer right now; please try again in a moment.")
+        super().__init__(self.sentence)

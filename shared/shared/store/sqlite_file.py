@@ -39,6 +39,16 @@ DELETE = "DELETE FROM rows WHERE tbl = ? AND pk = ? AND sk = ?"
 PURGE = "DELETE FROM rows WHERE rowid IN (SELECT rowid FROM rows WHERE expires_at <= ? LIMIT ?)"
 
 
+class FileGone(StoreUnavailable):
+    """The file was removed or replaced while it was in use; what it held is not in the new one."""
+
+    sentence = (
+        "The database file was removed or replaced while Trollama was running. Its operator puts "
+        "it back, or restarts Trollama with ./stop.sh and ./start.sh: where there is no file, that "
+        "makes a new, empty one."
+    )
+
+
 @dataclass(eq=False, slots=True)
 class Pending:
     """One transaction on its way into the file, and what became of it."""
@@ -50,21 +60,22 @@ class Pending:
     """The object of the last put or change, as it is now stored."""
 
 
-@dataclass(slots=True)
-class _Connection:
-    sql: sqlite3.Connection
-    file: tuple[int, int]
-    """Device and inode, to notice a file that was replaced underneath us."""
-
-
 class SqliteFile:
-    """Connections to one file, opened when needed and again after any trouble."""
+    """
+    Connections to one file, opened when needed and again after any trouble.
+
+    The file is made on the first use where there is none. From then on it is the only one: a new
+    one in its place would silently lose what a service has promised to keep.
+    """
 
     def __init__(self, path: Path, *, clock: Clock, busy_seconds: float) -> None:
         self._path = path
         self._clock = clock
         self._busy_seconds = busy_seconds
-        self._idle: list[_Connection] = []
+        self._idle: list[sqlite3.Connection] = []
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that was opened first."""
+
         self._guard = threading.Lock()
         self._closed = False
         self._purge_due = clock.monotonic()
@@ -126,7 +137,7 @@ class SqliteFile:
             for pending in batch:
                 pending.done = True
                 if trouble is not None:
-                    pending.failure = StoreUnavailable(trouble.reason)
+                    pending.failure = type(trouble)(trouble.reason)
 
     def close(self) -> None:
         """Close all connections; the last one of all processes folds the WAL into the file."""
@@ -134,7 +145,7 @@ class SqliteFile:
             self._closed = True
             idle, self._idle = self._idle, []
         for connection in idle:
-            connection.sql.close()
+            connection.close()
 
     # ------------------------------------------------------------------ one transaction
 
@@ -179,7 +190,7 @@ class SqliteFile:
             raise StoreUnavailable(f"{self._path}: {trouble}") from trouble
         healthy = False
         try:
-            yield connection.sql
+            yield connection
             healthy = True
         except sqlite3.Error as trouble:
             healthy = _is_busy(trouble)
@@ -187,36 +198,33 @@ class SqliteFile:
         finally:
             self._give_back(connection, healthy=healthy)
 
-    def _borrow(self) -> _Connection:
-        file = _identity(self._path)
-        while True:
-            with self._guard:
-                if self._closed:
-                    raise StoreUnavailable("the store has been closed")
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return self._open()
-            if connection.file == file:
-                return connection
-            connection.sql.close()
-
-    def _give_back(self, connection: _Connection, *, healthy: bool) -> None:
-        if healthy and connection.sql.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.sql.execute("ROLLBACK")
+    def _borrow(self) -> sqlite3.Connection:
         with self._guard:
-            if healthy and not self._closed and not connection.sql.in_transaction:
+            if self._closed:
+                raise StoreUnavailable("the store has been closed")
+            if self._file is not None and _identity(self._path) != self._file:
+                raise FileGone(f"{self._path} was removed or replaced while in use")
+            if self._idle:
+                return self._idle.pop()
+        return self._open()
+
+    def _give_back(self, connection: sqlite3.Connection, *, healthy: bool) -> None:
+        if healthy and connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        with self._guard:
+            if healthy and not self._closed and not connection.in_transaction:
                 self._idle.append(connection)
                 return
-        connection.sql.close()
+        connection.close()
 
-    def _open(self) -> _Connection:
-        """A new connection; makes folder (0700), file (0600) and schema where they are missing."""
-        if not self._path.parent.is_dir():
-            self._path.parent.mkdir(parents=True, mode=0o700)
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+    def _open(self) -> sqlite3.Connection:
+        """A new connection; the first makes folder (0700), file (0600) and schema if missing."""
+        if self._file is None:
+            if not self._path.parent.is_dir():
+                self._path.parent.mkdir(parents=True, mode=0o700)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         file = _identity(self._path)
-        assert file is not None
         sql = sqlite3.connect(
             self._path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
@@ -225,7 +233,9 @@ class SqliteFile:
         except BaseException:
             sql.close()
             raise
-        return _Connection(sql, file)
+        with self._guard:
+            self._file = self._file or file
+        return sql
 
     def _prepare(self, sql: sqlite3.Connection) -> None:
         deadline = time.monotonic() + self._busy_seconds
