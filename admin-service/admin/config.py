@@ -1,16 +1,20 @@
 """The settings of local mode and of the `trollama` command: the environment first, then `.env`."""
 
+from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.addresses import ModelServer, OllamaServer, Url
 from shared.settings import CommonSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 ROOT = Path(__file__).resolve().parents[2]
 """The clone this package is installed from (it is installed as editable)."""
+
+PORTS = ("brain_port", "auth_port", "rehearsal_ollama_port", "rehearsal_openai_port")
 
 
 class Settings(CommonSettings):
@@ -25,17 +29,28 @@ class Settings(CommonSettings):
     rehearsal_ollama_port: Port = 11500
     rehearsal_openai_port: Port = 11501
 
-    brain_url: str = "http://127.0.0.1:8001"
+    brain_url: Url = "http://127.0.0.1:8001"
     """Where `trollama` finds the brain; unset, it follows `BRAIN_PORT`."""
 
-    auth_url: str = "http://127.0.0.1:8002"
+    auth_url: Url = "http://127.0.0.1:8002"
     """Where sign-in lives; unset, it follows `AUTH_PORT`."""
 
-    ollama_host: str | None = "http://127.0.0.1:11434"
-    sglang_endpoint: str | None = None
+    ollama_host: OllamaServer | None = "http://127.0.0.1:11434"
+    sglang_endpoint: ModelServer | None = None
 
     cli_login_file: Path | None = None
     """Where `trollama` keeps its sign-in; unset: `data/cli.json` of the clone."""
+
+    @model_validator(mode="after")
+    def _each_port_is_used_once(self) -> Self:
+        for one, other in combinations(PORTS, 2):
+            port = getattr(self, one)
+            if port == getattr(self, other):
+                raise ValueError(
+                    f"{one.upper()} and {other.upper()} are both {port}; every service needs a "
+                    "port of its own"
+                )
+        return self
 
     @property
     def brain_address(self) -> str:
@@ -62,4 +77,4 @@ class Settings(CommonSettings):
 
     def _address(self, name: str, url: str, port: int) -> str:
         chosen = name in self.model_fields_set and url
-        return url.rstrip("/") if chosen else f"http://127.0.0.1:{port}"
+        return url if chosen else f"http://127.0.0.1:{port}"

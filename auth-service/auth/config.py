@@ -3,9 +3,10 @@
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
+from shared.addresses import Origins
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
 Registration = Literal["open", "invite", "closed"]
@@ -29,18 +30,11 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     registration: Registration | None = None
     """Who may make an account; unset: open while BIND_ADDRESS is loopback, else closed."""
 
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = (
+    allowed_origins: Origins = (
         "http://127.0.0.1:8501",
         "http://localhost:8501",
     )
     """Pages that may call us from a browser, separated by commas."""
-
-    @field_validator("allowed_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-        return value
 
     @property
     def who_may_register(self) -> Registration:

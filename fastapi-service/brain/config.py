@@ -2,48 +2,17 @@
 
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
+from shared.addresses import ModelServer, OllamaServer, Origins, Url
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Gigabytes = Annotated[float, Field(gt=0)]
-
-
-OLLAMA_PORT = 11434
-
-
-def _as_url(address: str | None) -> str | None:
-    """`host:port` becomes a URL, an address that means "everywhere" the loopback one."""
-    if address is None:
-        return None
-    text = address.strip()
-    if text.count(":") > 1 and "[" not in text and "://" not in text:
-        text = f"[{text}]"  # a bare IPv6 address
-    url = urlsplit(text if "://" in text else f"http://{text}")
-    try:
-        port = url.port
-    except ValueError:
-        port = -1
-    if url.scheme not in ("http", "https") or not url.hostname or port == -1 or " " in text:
-        raise ValueError("must be an address like http://host:port")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(url.hostname, url.hostname)
-    host = f"[{host}]" if ":" in host else host
-    return f"{url.scheme}://{host}{'' if port is None else f':{port}'}{url.path.rstrip('/')}"
-
-
-def _as_ollama_url(address: str | None) -> str | None:
-    """The same with Ollama's own port where none is given (its envconfig does so, too)."""
-    url = _as_url(address)
-    if url is None or urlsplit(url).port is not None or url.startswith("https"):
-        return url
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}:{OLLAMA_PORT}{parts.path}"
 
 
 def _known_zone(name: str) -> str:
@@ -55,8 +24,6 @@ def _known_zone(name: str) -> str:
 
 
 Timezone = Annotated[str, AfterValidator(_known_zone)]
-Address = Annotated[str | None, AfterValidator(_as_url)]
-OllamaAddress = Annotated[str | None, AfterValidator(_as_ollama_url)]
 
 
 class Settings(CommonSettings, StoreSettings, SecretSettings):
@@ -67,18 +34,18 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     )
 
     brain_port: Annotated[int, Field(ge=0, le=65535)] = 8001
-    auth_url: str = "http://127.0.0.1:8002"
+    auth_url: Url = "http://127.0.0.1:8002"
 
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = (
+    allowed_origins: Origins = (
         "http://127.0.0.1:8501",
         "http://localhost:8501",
     )
     """Pages that may call us from a browser (CORS and WebSocket), separated by commas."""
 
-    ollama_host: OllamaAddress = "http://127.0.0.1:11434"
+    ollama_host: OllamaServer | None = "http://127.0.0.1:11434"
     """The Ollama server, `http://host:port` or `host:port`."""
 
-    sglang_endpoint: Address = None
+    sglang_endpoint: ModelServer | None = None
     """An OpenAI-style server whose models are always loaded (SGLang, vLLM, llama.cpp)."""
 
     ollama_default_model: str | None = None
@@ -134,13 +101,6 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     maintenance_mode: bool = False
     maintenance_mode_hard: bool = False
     """The states a new installation starts in; afterwards the switches over HTTP are kept."""
-
-    @field_validator("allowed_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-        return value
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:

@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from brain.config import Settings
+from shared.settings import explain
 
 SECRETS = {"jwt_secret_key": "j9" * 20, "service_token": "s7" * 20}
 
@@ -44,3 +45,24 @@ def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) 
 def test_a_time_out_is_a_finite_time(value: str) -> None:
     with pytest.raises(ValidationError):
         settings(visibility_timeout=value)
+
+
+@pytest.mark.parametrize("given", ["box:8002", "nonsense", "http://", "http://h:99999", "http://!"])
+def test_an_auth_service_has_a_whole_address(given: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        settings(auth_url=given)
+    assert explain(refusal.value) == (
+        "Cannot start: AUTH_URL must be an address like http://host:port."
+    )
+
+
+def test_origins_are_read_as_browsers_send_them() -> None:
+    given = settings(allowed_origins="HTTPS://Chat.example.org:443/, http://a:1 ,http://[::1]:8501")
+    assert given.allowed_origins == ("https://chat.example.org", "http://a:1", "http://[::1]:8501")
+
+
+@pytest.mark.parametrize("given", ["*", "null", "chat.example.org", "http://a/page", "http://a;b"])
+def test_what_is_no_origin_is_refused_by_its_name(given: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        settings(allowed_origins=f"http://fine, {given}")
+    assert explain(refusal.value).startswith("Cannot start: ALLOWED_ORIGINS must be addresses ")

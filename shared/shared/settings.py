@@ -11,9 +11,13 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from shared.addresses import BindAddress, Url
+
+SQLITE = "sqlite:///"
+DYNAMODB = "dynamodb:"
 MIN_SECRET_CHARS = 32
 PLACEHOLDER = re.compile(
     r"change.?me|your.?(secret|token|key)|example|placeholder|secret.?key|^(.)\2*$", re.I
@@ -29,6 +33,23 @@ def _strong(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _store(url: str) -> str:
+    is_file = url.startswith(SQLITE) and url != SQLITE and not url.endswith("/")
+    if not is_file and url != DYNAMODB:
+        raise ValueError(
+            "must be sqlite:///<path of a file> or dynamodb:, for example "
+            "sqlite:///data/trollama.db; please correct it in .env"
+        )
+    return url
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+StoreUrl = Annotated[str, AfterValidator(_store)]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+
 StrongSecret = Annotated[SecretStr, AfterValidator(_strong)]
 """A secret of at least 32 characters that is not a placeholder."""
 
@@ -40,10 +61,10 @@ class CommonSettings(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    bind_address: str = "127.0.0.1"
+    bind_address: BindAddress = "127.0.0.1"
     """Address the services listen on; loopback unless the operator opens it."""
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: LogLevel = "INFO"
 
 
 class StoreSettings(BaseSettings):
@@ -53,10 +74,10 @@ class StoreSettings(BaseSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    store_url: str = "sqlite:///data/trollama.db"
+    store_url: StoreUrl = "sqlite:///data/trollama.db"
     """`sqlite:///<path>` (relative to the working folder) or `dynamodb:`."""
 
-    dynamodb_endpoint: str | None = None
+    dynamodb_endpoint: Url | None = None
     """Address of DynamoDB Local; unset means AWS itself."""
 
     dynamodb_region: str = "us-east-1"

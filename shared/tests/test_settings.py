@@ -87,6 +87,49 @@ def test_a_value_outside_the_choices_names_variable_and_choices(
     assert "LOUD" not in said
 
 
+def test_the_log_level_may_be_written_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+    assert load_settings(CommonSettings).log_level == "DEBUG"
+
+
+@pytest.mark.parametrize("url", ["sqlite:///", "sqlite:x.db", "sqlite:///data/", "pg://u:pw@h/db"])
+def test_a_wrong_store_is_a_sentence_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("STORE_URL", url)
+    said = _refusal(StoreSettings, capsys)
+    assert said.startswith("Cannot start: STORE_URL must be ")
+    assert "sqlite:///data/trollama.db" in said
+    assert "pw" not in said
+
+
+@pytest.mark.parametrize("value", ["box:8000", "nonsense", "ftp://box", "http://", "http://a b"])
+def test_a_wrong_database_address_is_a_sentence_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    monkeypatch.setenv("DYNAMODB_ENDPOINT", value)
+    said = _refusal(StoreSettings, capsys)
+    assert said == "Cannot start: DYNAMODB_ENDPOINT must be an address like http://host:port.\n"
+
+
+@pytest.mark.parametrize("value", ["no address", "http://127.0.0.1", "10.0.0.1/8", "*"])
+def test_a_wrong_bind_address_is_a_sentence_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    monkeypatch.setenv("BIND_ADDRESS", value)
+    said = _refusal(CommonSettings, capsys)
+    assert said.startswith("Cannot start: BIND_ADDRESS must be an address of this machine")
+    assert "127.0.0.1" in said
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1", "::1", "::", "fe80::1%eth0", "auth-service"])
+def test_every_kind_of_address_can_be_listened_on(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("BIND_ADDRESS", value)
+    assert load_settings(CommonSettings).bind_address == value
+
+
 def test_a_list_that_is_no_json_is_a_sentence_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

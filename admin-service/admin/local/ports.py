@@ -1,20 +1,29 @@
 """Is a port free, and if not, who has it?"""
 
+import errno
 import socket
 
 import psutil
 
+NOT_OURS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now (a port in TIME_WAIT counts as free)."""
+
+def unusable(host: str, port: int) -> str | None:
+    """Why no server could listen there now, None if one could (TIME_WAIT is no hindrance)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+    except socket.gaierror:
+        return _no_address(host)
+    except OSError as refused:
+        if refused.errno in NOT_OURS:
+            return _no_address(host)
+        if refused.errno == errno.EACCES:
+            return f"port {port} is for programs with more rights; choose one above 1023"
+        return f"port {port} is taken by {holder(port) or 'another program'}"
+    return None
 
 
 def holder(port: int) -> str | None:
@@ -33,10 +42,13 @@ def holder(port: int) -> str | None:
     return None
 
 
-def taken(host: str, ports: tuple[int, ...]) -> str | None:
-    """A sentence about the first of `ports` that is not free, or None when all are."""
-    for port in ports:
-        if not is_free(host, port):
-            who = holder(port) or "another program"
-            return f"port {port} is taken by {who}"
-    return None
+def trouble(host: str, ports: tuple[int, ...]) -> str | None:
+    """A sentence about the first of `ports` that cannot be used, or None when all can."""
+    return next((why for port in ports if (why := unusable(host, port))), None)
+
+
+def _no_address(host: str) -> str:
+    return (
+        f"{host} is no address of this machine (BIND_ADDRESS); 127.0.0.1 is for this machine "
+        "alone, 0.0.0.0 for all"
+    )

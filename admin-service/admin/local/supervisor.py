@@ -111,8 +111,8 @@ class Supervisor:
     async def _live_once(self, service: Program) -> Ended | GiveUp:
         self._logbook.new_life(service.name)
         self._set(service, state="starting", reason=None)
-        if taken := await self._port_taken(service):
-            return GiveUp(taken)
+        if trouble := await self._port_trouble(service):
+            return GiveUp(trouble)
 
         def live(pid: int) -> None:
             self._set(service, state="live", process=describe_process(pid))
@@ -128,12 +128,12 @@ class Supervisor:
             live=live,
         ).run()
 
-    async def _port_taken(self, service: Program) -> str | None:
+    async def _port_trouble(self, service: Program) -> str | None:
         deadline = self._clock.monotonic() + PORT_PATIENCE_SECONDS
         while True:
-            taken = await anyio.to_thread.run_sync(ports.taken, service.host, service.ports)
-            if taken is None or self._clock.monotonic() >= deadline:
-                return taken
+            trouble = await anyio.to_thread.run_sync(ports.trouble, service.host, service.ports)
+            if trouble is None or self._clock.monotonic() >= deadline:
+                return trouble
             await self._clock.sleep(PORT_PROBE_SECONDS)
 
     async def _rest(self, seconds: float) -> None:

@@ -6,13 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.settings import StoreSettings
+from shared.settings import DYNAMODB, SQLITE, StoreSettings
 from shared.store.base import Store
 from shared.store.dynamo import DynamoStore
 from shared.store.sqlite import SqliteStore
 
-SQLITE = "sqlite:///"
-DYNAMODB = "dynamodb:"
 TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 """Names DynamoDB allows (its developer guide, "Naming rules")."""
 
@@ -25,7 +23,7 @@ async def open_store(
     The store that `settings.store_url` names, for these tables, closed at the end.
 
     Does not touch the database yet: one that is down or not there yet shows itself as
-    `StoreUnavailable` at each call until it is up. Raises `ValueError` for a wrong `STORE_URL`.
+    `StoreUnavailable` at each call until it is up.
     """
     store = _choose(settings, tables, clock)
     try:
@@ -40,11 +38,7 @@ def _choose(
     for table in tables:
         if not TABLE_NAME.fullmatch(table):
             raise ValueError(f"{table!r} is no name for a table")
-    url = settings.store_url
-    if url == DYNAMODB:
+    if settings.store_url == DYNAMODB:
         return DynamoStore(settings, tables=tables, clock=clock)
-    if url.startswith(SQLITE) and url != SQLITE:
-        return SqliteStore(Path(url.removeprefix(SQLITE)), tables=tables, clock=clock)
-    raise ValueError(
-        "STORE_URL must be `sqlite:///<path of a file>` or `dynamodb:`; please correct it in .env."
-    )
+    path = Path(settings.store_url.removeprefix(SQLITE))
+    return SqliteStore(path, tables=tables, clock=clock)

@@ -31,16 +31,6 @@ async def test_dynamodb_is_not_asked_before_it_is_needed(clock: ManualClock) -> 
         assert isinstance(store, DynamoStore)
 
 
-@pytest.mark.parametrize("url", ["", "sqlite:///", "sqlite:data.db", "postgres://u:pw@host/db"])
-async def test_a_wrong_address_is_a_sentence_that_names_the_variable(
-    clock: ManualClock, url: str
-) -> None:
-    with pytest.raises(ValueError, match=r"^STORE_URL must be .+\.env\.$") as wrong:
-        async with open_store(_settings(url), tables=["things"], clock=clock):
-            pass
-    assert "pw" not in str(wrong.value)
-
-
 async def test_a_table_name_dynamodb_would_refuse_is_refused_everywhere(
     clock: ManualClock, tmp_path: Path
 ) -> None:
