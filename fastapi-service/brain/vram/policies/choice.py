@@ -1,0 +1,17 @@
+"""Policies by their name in VRAM_POLICY."""
+
+from typing import Literal
+
+from brain.vram.policies.lru import Lru
+from brain.vram.policies.view import Policy
+
+PolicyName = Literal["planner", "gdsf", "lru", "documents"]
+
+
+def policy_named(name: PolicyName) -> Policy:
+    """The policy called that; `documents` is LRU as the documents describe it, without a trim."""
+    match name:
+        case "documents":
+            return Lru(name="documents", trimmed=False)
+        case _:
+            return Lru()
