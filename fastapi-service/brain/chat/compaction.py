@@ -10,7 +10,7 @@ that is never quiet is helped after `STARVED_SECONDS` beside its answers, by a m
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -29,7 +29,7 @@ from brain.context.summary import (
     transcript,
 )
 from brain.context.window import room_for_prompt
-from brain.llm.messages import Finished, Message, Text
+from brain.llm.messages import Heard, Message, Text
 from brain.llm.speaker import Prompt, Speaker
 from brain.llm.tokens import TOKENS_PER_MESSAGE, Estimates, estimate
 from brain.vram.orchestrator import Orchestrator
@@ -229,17 +229,16 @@ class Compaction:
     async def _spoken(self, asked: Asked) -> str:
         """What the model says; empty if it broke off, because half a summary is none."""
         said: list[str] = []
-        async with aclosing(self._speaker.stream(asked.prompt)) as pieces:
-            async for piece in pieces:
-                match piece:
-                    case Text(text=text):
-                        said.append(text)
-                    case Finished(input_tokens=counted, truncated=truncated):
-                        model = asked.prompt.model
-                        self._estimates.learn(model, estimated=asked.estimated, counted=counted)
-                        if truncated:
-                            return ""
-        return "".join(said)
+
+        def hear(piece: Heard) -> None:
+            if isinstance(piece, Text):
+                said.append(piece.text)
+
+        finished = await self._speaker.speak(asked.prompt, hear=hear)
+        self._estimates.learn(
+            asked.prompt.model, estimated=asked.estimated, counted=finished.input_tokens
+        )
+        return "" if finished.truncated else "".join(said)
 
     def _model(self, answering: str) -> str:
         wanted, resident = self._wanted_model(), self._resident()

@@ -9,8 +9,9 @@ through `tell` as frames; the answer comes back as data.
 """
 
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import dataclass, field
+
+import anyio
 
 from brain.chat.compaction import Compaction, ask_for_minutes
 from brain.chat.errors import EmptyAnswer, NothingToSummarize
@@ -22,7 +23,7 @@ from brain.context.window import fit, room_for_prompt
 from brain.jobs.job import Job
 from brain.jobs.queue import Claim
 from brain.llm.errors import ContextExceeded
-from brain.llm.messages import Finished, Leased, Text, Thinking
+from brain.llm.messages import Finished, Heard, Leased, Text, Thinking
 from brain.llm.speaker import Prompt, Speaker
 from brain.llm.tokens import Estimates
 from brain.routing.prompts import system_prompt
@@ -238,27 +239,27 @@ class Turn:
     async def _speak(
         self, draft: Draft, prompt: Prompt, estimated: int, tell: Tell, *, shown: bool = True
     ) -> None:
-        stream = self._speaker.stream(
-            prompt, tell=lambda progress: tell_progress(tell, draft, progress)
-        )
-        async with aclosing(stream) as pieces:
-            async for piece in pieces:
-                match piece:
-                    case Text(text=text):
-                        self._piece(draft, text, tell, shown=shown)
-                    case Thinking(text=text):
-                        self._thought(draft, text, tell, shown=shown)
-                    case Leased(lease=lease):
-                        draft.lease = lease
-                        draft.begins(int(estimated * self._estimates.ratio(prompt.model)))
-                        tell_status(tell, draft, "generating", model=lease.spec.name)
-                    case Finished():
-                        draft.ends(piece)
-                        self._estimates.learn(
-                            prompt.model, estimated=estimated, counted=piece.input_tokens
-                        )
-                if draft.size > MAX_ANSWER_BYTES:
-                    break  # a model that has lost itself; what it said so far is the answer
+        enough = anyio.CancelScope()
+
+        def hear(piece: Heard) -> None:
+            match piece:
+                case Text(text=text):
+                    self._piece(draft, text, tell, shown=shown)
+                    if draft.size > MAX_ANSWER_BYTES:
+                        enough.cancel()  # it has lost itself; what it said so far is the answer
+                case Thinking(text=text):
+                    self._thought(draft, text, tell, shown=shown)
+                case Leased(lease=lease):
+                    draft.lease = lease
+                    draft.begins(int(estimated * self._estimates.ratio(prompt.model)))
+                    tell_status(tell, draft, "generating", model=lease.spec.name)
+
+        with enough:
+            finished = await self._speaker.speak(
+                prompt, hear=hear, tell=lambda progress: tell_progress(tell, draft, progress)
+            )
+            draft.ends(finished)
+            self._estimates.learn(prompt.model, estimated=estimated, counted=finished.input_tokens)
 
     def _piece(self, draft: Draft, text: str, tell: Tell, *, shown: bool) -> None:
         draft.size += len(text.encode())

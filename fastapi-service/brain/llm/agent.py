@@ -1,5 +1,5 @@
 """
-A Strands agent for one request, run as pieces.
+A Strands agent for one request.
 
 An agent serves one call at a time and costs under a millisecond, so each request has its own. It
 keeps no history beyond the request, retries nothing (the queue does), and prints nothing.
@@ -15,7 +15,7 @@ from strands.types.content import Messages
 from strands.types.exceptions import EventLoopException, MaxTokensReachedException
 
 from brain.llm.chat_model import ChatModel
-from brain.llm.messages import Finished, Message, Piece, Text, Thinking
+from brain.llm.messages import Finished, Message
 from shared.errors import BoundaryError
 
 
@@ -25,12 +25,12 @@ async def run(
     system: str,
     messages: Sequence[Message],
     tools: Sequence[Callable[..., Any]] = (),
-) -> AsyncGenerator[Piece, None]:
+) -> Finished:
     """
-    Ask, run the tools the model calls, ask again, until it answers; `Finished` comes last.
+    Ask, run the tools the model calls, ask again, until it answers. Its words go to the model's
+    `hear` as they come.
 
-    Raises the errors of `ChatModel`. Leaving early, by cancelling the task or by closing the
-    generator, closes the connection to the server at once.
+    Raises the errors of `ChatModel`. Cancelling closes the connection to the server at once.
     """
     agent = Agent(
         model=model,
@@ -47,11 +47,7 @@ async def run(
         stream = cast(AsyncGenerator[dict[str, Any], None], agent.stream_async(_strands(messages)))
         async with aclosing(stream) as events:
             async for event in events:
-                if "data" in event:
-                    yield Text(event["data"])
-                elif event.get("reasoning") and "reasoningText" in event:
-                    yield Thinking(event["reasoningText"])
-                elif "event" in event:
+                if "event" in event:
                     usage.add(event["event"])
     except MaxTokensReachedException:
         truncated = True
@@ -62,7 +58,7 @@ async def run(
         raise
     finally:
         model.close()
-    yield Finished(usage.input_tokens, usage.output_tokens, truncated)
+    return Finished(usage.input_tokens, usage.output_tokens, truncated)
 
 
 class _Usage:

@@ -6,7 +6,7 @@ Ollama drops what the model thinks and fails on counts that are missing. Subclas
 asks for: `Agent` takes a `strands.models.Model`.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +14,7 @@ import orjson
 from pydantic import BaseModel
 from strands.models import Model
 from strands.types.content import Messages
-from strands.types.streaming import StreamEvent
+from strands.types.streaming import ContentBlockDelta, StreamEvent
 from strands.types.tools import ToolSpec
 
 from brain.llm.connection import Connection
@@ -26,13 +26,30 @@ from brain.vram.errors import BackendFailed
 T = TypeVar("T", bound=BaseModel)
 
 
-class ChatModel(Model):
-    """One model for one request. `close` breaks off the call under way at once."""
+def deaf(_: Text | Thinking) -> None:
+    """For who waits for the whole answer."""
 
-    def __init__(self, connection: Connection, *, dialect: Dialect, wish: Wish) -> None:
+
+class ChatModel(Model):
+    """
+    One model for one request. `close` breaks off the call under way at once.
+
+    What an agent's model says and thinks goes to `hear` at once, past Strands, whose events for
+    each token would cost more than all the rest of it.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        dialect: Dialect,
+        wish: Wish,
+        hear: Callable[[Text | Thinking], None] = deaf,
+    ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._wish = wish
+        self._hear = hear
 
     def close(self) -> None:
         """End the call under way; the server stops working for it."""
@@ -60,7 +77,7 @@ class ChatModel(Model):
         **_: Any,
     ) -> AsyncGenerator[StreamEvent, None]:
         """
-        The answer as Strands' events: thinking, text and calls each in blocks of their own.
+        The answer as Strands' events: thinking, text and calls each in blocks of their own, whole.
 
         Raises our own errors; Strands wraps them, and `agent` unwraps them again.
         """
@@ -69,6 +86,8 @@ class ChatModel(Model):
         answer = self.said(turns_of(messages), tools=tool_specs or (), system=system_prompt)
         async with aclosing(answer):
             async for said in answer:
+                if isinstance(said, Text | Thinking):
+                    self._hear(said)
                 for event in blocks.events(said):
                     yield event
 
@@ -119,36 +138,41 @@ def _end(text: str) -> int:
 
 
 class _Blocks:
-    """Puts what was said into Strands' blocks, one kind at a time."""
+    """Puts what was said into Strands' blocks: one for as long as the same kind is said."""
 
     def __init__(self) -> None:
-        self._open: Literal["text", "thinking"] | None = None
+        self._kind: type[Text | Thinking] = Text
+        self._held: list[str] = []
         self._called = False
 
     def events(self, said: Said) -> Iterable[StreamEvent]:
         match said:
-            case Text():
-                yield from self._switch("text")
-                yield {"contentBlockDelta": {"delta": {"text": said.text}}}
-            case Thinking():
-                yield from self._switch("thinking")
-                yield {"contentBlockDelta": {"delta": {"reasoningContent": {"text": said.text}}}}
+            case Text() | Thinking():
+                if type(said) is self._kind:
+                    self._held.append(said.text)
+                    return ()
+                before = self._block()
+                self._kind, self._held = type(said), [said.text]
+                return before
             case Call():
-                yield from self._switch(None)
-                yield from _call(said)
                 self._called = True
+                return [*self._block(), *_call(said)]
             case Stop():
-                yield from self._switch(None)
-                yield from self._stop(said)
+                return [*self._block(), *self._stop(said)]
 
-    def _switch(self, kind: Literal["text", "thinking"] | None) -> Iterable[StreamEvent]:
-        if kind == self._open:
-            return
-        if self._open is not None:
-            yield {"contentBlockStop": {}}
-        if kind is not None:
-            yield {"contentBlockStart": {"start": {}}}
-        self._open = kind
+    def _block(self) -> list[StreamEvent]:
+        text = "".join(self._held)
+        self._held.clear()
+        if not text:
+            return []
+        delta: ContentBlockDelta = (
+            {"text": text} if self._kind is Text else {"reasoningContent": {"text": text}}
+        )
+        return [
+            {"contentBlockStart": {"start": {}}},
+            {"contentBlockDelta": {"delta": delta}},
+            {"contentBlockStop": {}},
+        ]
 
     def _stop(self, stop: Stop) -> Iterable[StreamEvent]:
         ending: Literal["tool_use", "end_turn"] = "tool_use" if self._called else "end_turn"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiohttp
-import anyio
 import orjson
 
 from brain.llm.errors import refusal
@@ -58,7 +57,9 @@ class Connection:
 
     def spoke(self) -> None:
         """The model said something: from here on the shorter limit holds."""
-        self._spoke = True
+        if not self._spoke:
+            self._spoke = True
+            self._limit_silence(self._patience.gap_seconds)
 
     def close(self) -> None:
         """
@@ -81,7 +82,7 @@ class Connection:
         rest = b""
         try:
             response = await self._post(path, body)
-            while chunk := await self._within_limits(response.content.readany()):
+            while chunk := await self._translated(response.content.readany()):
                 *whole, rest = (rest + chunk).split(b"\n")
                 for line in whole:
                     if line := line.strip():
@@ -94,23 +95,33 @@ class Connection:
             self.close()
 
     async def _post(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
-        response = await self._within_limits(
-            self._session.post(f"{self._server.url}{path}", json=body)
+        # The session's own timer for silence is moved with each read: a limit made anew around
+        # each read would cost more than all the rest of a token.
+        limits = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=CONNECT_SECONDS,
+            sock_read=self._patience.first_token_seconds,
+        )
+        response = await self._translated(
+            self._session.post(f"{self._server.url}{path}", json=body, timeout=limits)
         )
         self._response = response
         if response.status != 200:
-            text = (await self._within_limits(response.content.read(ERROR_TEXT_BYTES))).decode(
+            text = (await self._translated(response.content.read(ERROR_TEXT_BYTES))).decode(
                 "utf-8", "replace"
             )
             raise refusal(self._model, status=response.status, text=error_text(text))
         return response
 
-    async def _within_limits(self, step: Awaitable[R]) -> R:
-        patience = self._patience
-        limit = patience.gap_seconds if self._spoke else patience.first_token_seconds
+    def _limit_silence(self, seconds: float) -> None:
+        connection = None if self._response is None else self._response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = seconds
+            connection.protocol.start_timeout()
+
+    async def _translated(self, step: Awaitable[R]) -> R:
         try:
-            with anyio.fail_after(limit):
-                return await step
+            return await step
         except aiohttp.ClientConnectorError as refused:
             raise BackendUnreachable(
                 self._server.url, "nothing answers there", kind=self._server.kind
@@ -120,6 +131,8 @@ class Connection:
                 self._server.url, "it does not answer in time", kind=self._server.kind
             ) from late
         except TimeoutError as silent:
+            patience = self._patience
+            limit = patience.gap_seconds if self._spoke else patience.first_token_seconds
             raise BackendFailed(self._model, f"it was silent for {limit:g} s") from silent
         except aiohttp.ClientError as dropped:
             raise BackendFailed(self._model, "the connection to the server broke") from dropped

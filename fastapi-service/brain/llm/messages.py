@@ -150,4 +150,5 @@ class Finished:
     """The answer hit `max_tokens` or the end of the context, and breaks off."""
 
 
-Piece = Leased | Text | Thinking | Finished
+Heard = Leased | Text | Thinking
+Piece = Heard | Finished

@@ -1,7 +1,7 @@
 """The one door to any model: a lease, held for exactly as long as the model is spoken with."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Self, TypeVar
 
 import aiohttp
@@ -10,10 +10,22 @@ from pydantic import BaseModel
 from strands.types.tools import ToolSpec
 
 from brain.llm.agent import run
-from brain.llm.chat_model import ChatModel
+from brain.llm.chat_model import ChatModel, deaf
 from brain.llm.connection import Connection, Patience, new_session
 from brain.llm.dialect import Dialect, Stop, Wish
-from brain.llm.messages import Call, Finished, Leased, Piece, Prompt, Sampling, Script, Tool
+from brain.llm.messages import (
+    Call,
+    Finished,
+    Heard,
+    Leased,
+    Piece,
+    Prompt,
+    Sampling,
+    Script,
+    Text,
+    Thinking,
+    Tool,
+)
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
 from brain.vram.errors import ServerKind
@@ -23,7 +35,6 @@ from shared.clock import Clock
 __all__ = ["Prompt", "Speaker"]
 log = structlog.get_logger(__name__)
 T = TypeVar("T", bound=BaseModel)
-P = TypeVar("P")
 DIALECTS: dict[ServerKind, Dialect] = {"ollama": OllamaDialect(), "openai": OpenAIDialect()}
 DECISION_TOKENS = 512
 """Enough for a small object and for what a model that cannot stop thinking thinks before it."""
@@ -53,33 +64,39 @@ class Speaker:
         if self._session is not None:
             await self._session.close()
 
-    async def stream(
-        self, prompt: Prompt, *, tell: Callable[[Progress], None] = ignore
-    ) -> AsyncGenerator[Piece, None]:
+    async def speak(
+        self,
+        prompt: Prompt,
+        *,
+        hear: Callable[[Heard], None],
+        tell: Callable[[Progress], None] = ignore,
+    ) -> Finished:
         """
-        The answer: `Leased` first, then thinking and text as they come, `Finished` last.
+        Have a model answer: `hear` gets `Leased` first, then thinking and text as they come.
 
         `tell` gets the news of the wait for the model. Raises what `Orchestrator.lease` raises,
         `BackendFailed`, `BackendUnreachable`, `ModelUnavailable`, `LoadFailed`, `ContextExceeded`.
-        Use it in `contextlib.aclosing`: leaving early then gives the lease back and closes the
-        connection at once.
+        Cancelling gives the lease back and closes the connection at once.
         """
         async with self._vram.lease(prompt.model, tell=tell) as lease:
-            yield Leased(lease)
+            hear(Leased(lease))
             wish = Wish(
                 spec=lease.spec,
                 think=prompt.think,
                 sampling=Sampling(max_tokens=prompt.max_tokens, temperature=prompt.temperature),
             )
-            pieces = run(
-                self._model(lease, wish),
-                system=prompt.system,
-                messages=prompt.messages,
-                tools=prompt.tools if lease.spec.tools else (),
-            )
-            async with aclosing(self._observed(pieces, lease)) as observed:
-                async for piece in observed:
-                    yield piece
+            with self._observed(lease) as observed:
+
+                def noted(piece: Text | Thinking) -> None:
+                    observed.piece()
+                    hear(piece)
+
+                return await run(
+                    self._model(lease, wish, hear=noted),
+                    system=prompt.system,
+                    messages=prompt.messages,
+                    tools=prompt.tools if lease.spec.tools else (),
+                )
 
     async def complete(
         self, script: Script, *, tell: Callable[[Progress], None] = ignore
@@ -87,8 +104,9 @@ class Speaker:
         """
         The model's continuation of `script`, one round: tools it calls are given out, not run.
 
-        Otherwise as `stream`. A tool can be insisted on (`tool_choice`) where the server knows how
-        to, which Ollama does not.
+        Otherwise as `speak`; leaving early, in `contextlib.aclosing`, is as good as cancelling. A
+        tool can be insisted on (`tool_choice`) where the server knows how to, which Ollama does
+        not.
         """
         async with self._vram.lease(script.model, tell=tell) as lease:
             yield Leased(lease)
@@ -100,32 +118,26 @@ class Speaker:
                 tool_choice=script.tool_choice,
             )
             pieces = _continued(self._model(lease, wish), script)
-            async with aclosing(self._observed(pieces, lease)) as observed:
-                async for piece in observed:
-                    yield piece
+            with self._observed(lease) as observed:
+                async with aclosing(pieces):
+                    async for piece in pieces:
+                        observed.piece()
+                        yield piece
 
-    async def _observed(
-        self, pieces: AsyncGenerator[P, None], lease: Lease
-    ) -> AsyncGenerator[P, None]:
-        """The same pieces, and a line in the log about them when they end."""
-        began = self._clock.monotonic()
-        first_seconds: float | None = None
-        count = 0
+    @contextmanager
+    def _observed(self, lease: Lease) -> Iterator["_Observed"]:
+        """Counts the pieces of an answer; a line in the log about them when they end."""
+        observed = _Observed(self._clock)
         try:
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    if first_seconds is None:
-                        first_seconds = round(self._clock.monotonic() - began, 3)
-                    count += 1
-                    yield piece
+            yield observed
         finally:
             log.info(
                 "model.spoke",
                 model=lease.spec.name,
                 server=lease.server.name,
-                first_token_seconds=first_seconds,
-                seconds=round(self._clock.monotonic() - began, 3),
-                pieces=count,
+                first_token_seconds=observed.first_seconds,
+                seconds=observed.seconds,
+                pieces=observed.count,
             )
 
     async def decide(
@@ -140,7 +152,7 @@ class Speaker:
         """
         The model's answer to `text` as an object of `schema`; the caller sets the deadline.
 
-        Raises as `stream` does; `BackendFailed` also when the answer is not such an object.
+        Raises as `speak` does; `BackendFailed` also when the answer is not such an object.
         """
         async with self._vram.lease(model, tell=tell) as lease:
             wish = Wish(
@@ -157,12 +169,33 @@ class Speaker:
                     return event["output"]
         raise AssertionError("structured_output gives one event or raises")
 
-    def _model(self, lease: Lease, wish: Wish) -> ChatModel:
+    def _model(
+        self, lease: Lease, wish: Wish, *, hear: Callable[[Text | Thinking], None] = deaf
+    ) -> ChatModel:
         assert self._session is not None, "the speaker is used inside its `async with`"
         connection = Connection(
             self._session, server=lease.server, model=lease.spec.name, patience=self._patience
         )
-        return ChatModel(connection, dialect=DIALECTS[lease.server.kind], wish=wish)
+        return ChatModel(connection, dialect=DIALECTS[lease.server.kind], wish=wish, hear=hear)
+
+
+class _Observed:
+    """How many pieces came, and when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began = clock.monotonic()
+        self.first_seconds: float | None = None
+        self.count = 0
+
+    def piece(self) -> None:
+        if not self.count:
+            self.first_seconds = self.seconds
+        self.count += 1
+
+    @property
+    def seconds(self) -> float:
+        return round(self._clock.monotonic() - self._began, 3)
 
 
 async def _continued(model: ChatModel, script: Script) -> AsyncGenerator[Piece | Call, None]:

@@ -1,6 +1,5 @@
 """Long conversations, through the whole brain: summarised beside the answers, never before them."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from brain.catalogue.models import ModelSpec
 from brain.chat import compaction
+from brain.llm.messages import Finished
 from brain.llm.speaker import Prompt, Speaker
 from brain.vram.orchestrator import Orchestrator
 from rehearsal.script import ScriptedReply
@@ -34,15 +34,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def prompts(monkeypatch: pytest.MonkeyPatch) -> list[Prompt]:
     """Every prompt in the order the models got them."""
     seen: list[Prompt] = []
-    stream = Speaker.stream
+    speak = Speaker.speak
 
-    async def watched(self: Speaker, prompt: Prompt, **options: Any) -> AsyncIterator[Any]:
+    async def watched(self: Speaker, prompt: Prompt, **options: Any) -> Finished:
         seen.append(prompt)
-        async for piece in stream(self, prompt, **options):
-            yield piece
+        return await speak(self, prompt, **options)
 
     # Looking over the shoulder of the one door to any model; everything behind it is real.
-    monkeypatch.setattr(Speaker, "stream", watched)
+    monkeypatch.setattr(Speaker, "speak", watched)
     return seen
 
 

@@ -1,10 +1,10 @@
 """What a model gets to see of a conversation, through the whole brain."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from brain.llm.messages import Finished
 from brain.llm.speaker import Prompt, Speaker
 from rehearsal import Fault
 from rehearsal.script import ScriptedReply
@@ -18,15 +18,14 @@ HEARD = "(?s)<conversation>.*Mia"
 def prompts(monkeypatch: pytest.MonkeyPatch) -> list[Prompt]:
     """Every prompt in the order the models got them."""
     seen: list[Prompt] = []
-    stream = Speaker.stream
+    speak = Speaker.speak
 
-    async def watched(self: Speaker, prompt: Prompt, **options: Any) -> AsyncIterator[Any]:
+    async def watched(self: Speaker, prompt: Prompt, **options: Any) -> Finished:
         seen.append(prompt)
-        async for piece in stream(self, prompt, **options):
-            yield piece
+        return await speak(self, prompt, **options)
 
     # Looking over the shoulder of the one door to any model; everything behind it is real.
-    monkeypatch.setattr(Speaker, "stream", watched)
+    monkeypatch.setattr(Speaker, "speak", watched)
     return seen
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 from websockets.exceptions import ConnectionClosed
@@ -55,15 +56,16 @@ async def test_a_long_conversation_is_reset_whole(platform: Any) -> None:
 async def test_an_endless_answer_ends_and_the_brain_lives(
     start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def endless(self: Speaker, prompt: Any, *, tell: Any) -> AsyncIterator[Any]:
+    async def endless(self: Speaker, prompt: Any, *, hear: Any, tell: Any) -> Finished:
         async with self._vram.lease(prompt.model, tell=tell) as lease:
-            yield Leased(lease)
+            hear(Leased(lease))
             for _ in range(1000):
-                yield Text('\n"x\\' * 1_000)
-            yield Finished()
+                hear(Text('\n"x\\' * 1_000))
+                await anyio.lowlevel.checkpoint()
+        return Finished()
 
     # A model server that babbles for ever is not something the rehearsal can be asked to be.
-    monkeypatch.setattr(Speaker, "stream", endless)
+    monkeypatch.setattr(Speaker, "speak", endless)
     async with start() as platform, platform.person() as client:
         await client.hello()
         done = await client.end_of(await client.ask("hello", options=PIN))

@@ -1,12 +1,12 @@
 """The OpenAI path with a real inference engine: llama.cpp computing a small random model."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
 
-from brain.llm.messages import Finished, Message, Prompt, Text
+from brain.llm.messages import Finished, Heard, Message, Prompt, Text
 from brain.llm.speaker import Speaker
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendFailed
@@ -43,15 +43,9 @@ def prompt(text: str, *, max_tokens: int | None) -> Prompt:
 
 
 async def answer(speaker: Speaker, text: str, *, max_tokens: int = 60) -> tuple[str, Finished]:
-    said, finished = "", Finished()
-    async with aclosing(speaker.stream(prompt(text, max_tokens=max_tokens))) as pieces:
-        async for piece in pieces:
-            match piece:
-                case Text():
-                    said += piece.text
-                case Finished():
-                    finished = piece
-    return said, finished
+    heard: list[Heard] = []
+    finished = await speaker.speak(prompt(text, max_tokens=max_tokens), hear=heard.append)
+    return "".join(piece.text for piece in heard if isinstance(piece, Text)), finished
 
 
 async def test_it_is_found_and_streams_an_answer_without_usage(llama_url: str) -> None:
@@ -75,10 +69,11 @@ async def test_a_cancelled_answer_frees_the_engine_for_the_next(llama_url: str) 
         started = anyio.Event()
 
         async def ask() -> None:
-            async with aclosing(speaker.stream(prompt("Go on.", max_tokens=1900))) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Text):
-                        started.set()
+            def hear(piece: Heard) -> None:
+                if isinstance(piece, Text):
+                    started.set()
+
+            await speaker.speak(prompt("Go on.", max_tokens=1900), hear=hear)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)

@@ -1,7 +1,7 @@
 """A speaker on rehearsal servers, and a server that says exactly what a test tells it to."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,9 +99,8 @@ class Talk:
     async def ask(self, model: str, *texts: str, **options: Any) -> Answer:
         """Texts alternate between user and assistant; the last is the user's."""
         answer = Answer()
-        async with aclosing(self.speaker.stream(prompt(model, *texts, **options))) as pieces:
-            async for piece in pieces:
-                answer.pieces.append(piece)
+        asked = prompt(model, *texts, **options)
+        answer.pieces.append(await self.speaker.speak(asked, hear=answer.pieces.append))
         assert isinstance(answer.pieces[0], Leased)
         return answer
 

@@ -1,6 +1,5 @@
 """The one door to any model: what comes through it, and what happens when somebody leaves."""
 
-from contextlib import aclosing
 from typing import Any, Literal
 
 import anyio
@@ -9,7 +8,7 @@ from pydantic import BaseModel
 from strands import tool
 
 from brain.llm.errors import ContextExceeded
-from brain.llm.messages import Finished, Leased, Message, Prompt, Text
+from brain.llm.messages import Message, Prompt, Text
 from brain.vram.errors import BackendFailed, BackendUnreachable, LoadFailed, ModelUnavailable
 from rehearsal import Fault
 from shared.errors import BoundaryError
@@ -246,30 +245,32 @@ async def test_cancelling_while_tokens_flow_reaches_the_server_at_once(
 
 
 @BOTH
-async def test_leaving_the_stream_early_reaches_the_server_at_once(
-    talk: Any, until: Any, model: str
-) -> None:
+async def test_breaking_off_reaches_the_server_at_once(talk: Any, until: Any, model: str) -> None:
     talk.fault(Fault(kind="slow", model=model, factor=100.0))
     prompt = Prompt(model=model, system="", messages=(Message("user", "hello"),))
-    async with aclosing(talk.speaker.stream(prompt)) as pieces:
-        async for piece in pieces:
-            if isinstance(piece, Text):
-                break
-        left_at = anyio.current_time()
+    left_at = 0.0
+
+    def hear(piece: Any) -> None:
+        nonlocal left_at
+        if isinstance(piece, Text):
+            enough.cancel()
+            left_at = anyio.current_time()
+
+    with anyio.CancelScope() as enough:
+        await talk.speaker.speak(prompt, hear=hear)
+    assert left_at
     entry = talk.requests()[-1]
     await until(lambda: entry.disconnected is not None)
     assert entry.disconnected - left_at <= CLOSED_WITHIN_SECONDS
     await until(lambda: talk.leases() == 0)
 
 
-async def test_the_lease_is_held_for_exactly_as_long_as_the_stream(talk: Any, until: Any) -> None:
+async def test_the_lease_is_held_for_exactly_as_long_as_the_answer(talk: Any, until: Any) -> None:
     prompt = Prompt(model="rnj-1:8b", system="", messages=(Message("user", "hello"),))
-    async with aclosing(talk.speaker.stream(prompt)) as pieces:
-        async for piece in pieces:
-            assert talk.leases() == 1
-            if isinstance(piece, Leased):
-                assert piece.lease.server.rehearsal
-        assert isinstance(piece, Finished)
+    leases: list[int] = []
+    await talk.speaker.speak(prompt, hear=lambda _: leases.append(talk.leases()))
+    assert len(leases) > 3
+    assert set(leases) == {1}
     await until(lambda: talk.leases() == 0)
 
 
