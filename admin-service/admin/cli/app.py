@@ -1,22 +1,25 @@
 """The commands of `trollama` and their options."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import anyio
 import typer
-from rich.console import Console
 
 from admin.cli.calls import call
 from admin.cli.chat import Wishes, ask_once, new_conversation
 from admin.cli.door import UNAUTHORIZED, Door
 from admin.cli.errors import TooLong
 from admin.cli.logins import Logins, login_file
-from admin.cli.sign_in import SignIn
-from admin.cli.status import show_status
+from admin.cli.sign_in import SignIn, wants_invitation
+from admin.cli.status import console_for, show_status
+from admin.cli.words import printable
 from admin.config import ROOT, Settings
 from shared.clock import SystemClock
 from shared.errors import BoundaryError
@@ -32,10 +35,14 @@ T = TypeVar("T")
 
 def main() -> None:
     """The entry point: failures become their sentence on stderr and exit status 1."""
+    _make_output_sturdy()
     try:
         app()
     except BoundaryError as failure:
         _complain(failure.message)
+        sys.exit(1)
+    except OSError as failure:
+        _gave_out(failure)
         sys.exit(1)
 
 
@@ -72,6 +79,25 @@ def chat(
 
 
 @app.command()
+def register(
+    username: Annotated[str | None, typer.Argument(help="Asked for when left out.")] = None,
+    *,
+    invite: Annotated[str | None, typer.Option(help="The code of an invitation.")] = None,
+) -> None:
+    """Make an account of your own and sign in with it."""
+    name = username or typer.prompt("Username", err=True)
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        _run(lambda settings: _sign_in(settings).register(name, password, invite))
+    except BoundaryError as refusal:
+        if invite or not wants_invitation(refusal) or not sys.stdin.isatty():
+            raise
+        code = typer.prompt("Invitation code", err=True)
+        _run(lambda settings: _sign_in(settings).register(name, password, code))
+    _complain(f"Made the account {name} and signed in with it.")
+
+
+@app.command()
 def login(
     username: Annotated[str | None, typer.Argument(help="Asked for when left out.")] = None,
 ) -> None:
@@ -79,20 +105,20 @@ def login(
     name = username or typer.prompt("Username", err=True)
     password = typer.prompt("Password", hide_input=True, err=True)
     _run(lambda settings: _sign_in(settings).log_in(name, password))
-    typer.echo(f"Signed in as {name}.", err=True)
+    _complain(f"Signed in as {name}.")
 
 
 @app.command()
 def logout() -> None:
     """End the sign-in of this terminal."""
     name = _run(lambda settings: _sign_in(settings).log_out())
-    typer.echo(f"Signed out {name}." if name else "Nobody was signed in.", err=True)
+    _complain(f"Signed out {name}." if name else "Nobody was signed in.")
 
 
 @app.command()
 def status() -> None:
     """What runs, and how it is."""
-    console = Console(highlight=False)
+    console = console_for(sys.stdout)
 
     async def show(settings: Settings) -> bool:
         return await show_status(settings, root=ROOT, console=console)
@@ -105,7 +131,7 @@ def status() -> None:
 def cancel(request_id: Annotated[str, typer.Argument(help="As shown with the question.")]) -> None:
     """Stop a question of yours."""
     report = _run(lambda settings: _cancel(settings, request_id))
-    typer.echo(f"{request_id}: {report.get('status', 'cancelled')}")
+    typer.echo(printable(f"{request_id}: {report.get('status', 'cancelled')}"))
 
 
 # ------------------------------------------------------------------ below the commands
@@ -175,7 +201,13 @@ def _run(work: Callable[[Settings], Awaitable[T]]) -> T:
     try:
         return anyio.run(run)
     except BaseExceptionGroup as group:
-        raise _only(group) from group
+        failure = _only(group)
+        if not isinstance(failure, OSError):
+            raise failure from group
+    except OSError as lost:
+        failure = lost
+    _gave_out(failure)  # here, because Typer would end without a word when nobody reads any more
+    raise typer.Exit(1)
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -186,10 +218,27 @@ def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return failure
 
 
+def _make_output_sturdy() -> None:
+    """Neither a closed stream nor what its encoding lacks ends the command."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115 - as above
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _gave_out(failure: OSError) -> None:
+    what = f"{failure.filename}: " if failure.filename else "The output cannot be written: "
+    # What could not be written would be tried again, and fail again, when Python ends.
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _complain(f"{what}{failure.strerror}.")
+
+
 def _env_file() -> Path:
     """The clone's `.env`, wherever the command is called from."""
     return ROOT / ".env"
 
 
 def _complain(line: str) -> None:
-    typer.echo(line, err=True)
+    typer.echo(printable(line), err=True)

@@ -167,7 +167,7 @@ class Asking:
     def _show(self, frame: ToClient) -> None:
         match frame:
             case Notice(message=message):
-                self._screen.note(words.printable(message))
+                self._screen.note(message)
             case Queued() | Status() | Delta() | Thinking() | Artifact():
                 if frame.ask_id == self._ask.ask_id:
                     # A greeting alone is no progress: a brain may fall over our ask each time.
@@ -179,6 +179,8 @@ class Asking:
     def _show_mine(self, frame: Queued | Status | Delta | Thinking | Artifact) -> None:
         match frame:
             case Queued():
+                if self.request_id is None:
+                    self._screen.note(f"request {frame.request_id}")
                 self.request_id = frame.request_id
                 held = "held for maintenance, " if frame.maintenance else ""
                 self._screen.stage(held + words.place(frame.position))
@@ -193,7 +195,7 @@ class Asking:
                 if self._on_attempt(frame.attempt):
                     self._screen.thinking(frame.text)
             case Artifact():
-                self._screen.note(words.printable(f"file: {frame.filename} {frame.url}"))
+                self._screen.note(f"file: {frame.filename} {frame.url}")
 
     def _on_attempt(self, attempt: int) -> bool:
         """Whether a frame of `attempt` counts; a higher one than before starts the answer over."""

@@ -12,7 +12,7 @@ from typing import Protocol, Self, TextIO
 from rich.console import Console
 from rich.status import Status as Spinner
 
-from admin.cli.words import footer, printable
+from admin.cli.words import footer, printable, printable_json
 from shared.protocol import Done, End, Failed
 
 
@@ -50,7 +50,7 @@ class PlainScreen:
 
     def note(self, line: str) -> None:
         self._end_thought()
-        print(line, file=self._err, flush=True)
+        print(printable(line), file=self._err, flush=True)
 
     def stage(self, words: str) -> None:
         if words != self._stage:
@@ -70,7 +70,7 @@ class PlainScreen:
     def end(self, end: End) -> None:
         self._end_thought()
         if self._as_json:
-            print(end.model_dump_json(), file=self._out, flush=True)
+            print(printable_json(end.model_dump_json()), file=self._out, flush=True)
             return
         match end:
             case Done():
@@ -78,7 +78,7 @@ class PlainScreen:
                 for line in footer(end):
                     self.note(line)
             case Failed():
-                self.note(printable(end.message))
+                self.note(end.message)
 
     def _end_thought(self) -> None:
         if self._in_thought:
@@ -94,6 +94,7 @@ class LiveScreen:
         self._console = Console(file=err, highlight=False, soft_wrap=True)
         self._spinner: Spinner | None = None
         self._shown = ""
+        self._mid_line = False
         self._in_thought = False
 
     def __enter__(self) -> Self:
@@ -108,9 +109,10 @@ class LiveScreen:
         self._clear()
 
     def note(self, line: str) -> None:
+        """What the answer goes on with afterwards begins on a line of its own."""
         self._clear()
         self._break()
-        self._console.print(line, style="dim", markup=False)
+        self._console.print(printable(line), style="dim", markup=False)
 
     def stage(self, words: str) -> None:
         if self._shown or self._in_thought:
@@ -135,9 +137,11 @@ class LiveScreen:
             self._in_thought = False
             self._console.print("\n")
         self._clear()
-        self._out.write(clean[len(self._shown) :])
+        piece = clean[len(self._shown) :]
+        self._out.write(piece)
         self._out.flush()
         self._shown = clean
+        self._mid_line = not piece.endswith("\n") if piece else self._mid_line
 
     def start_over(self, attempt: int) -> None:
         if self._shown or self._in_thought:
@@ -159,16 +163,17 @@ class LiveScreen:
     def _say_again(self, line: str) -> None:
         self._clear()
         self._break()
+        self._shown = ""
         self._console.print(line, style="yellow", markup=False)
 
     def _break(self) -> None:
-        if self._shown and not self._shown.endswith("\n"):
+        """Go to the beginning of a line."""
+        if self._mid_line:
             self._out.write("\n")
             self._out.flush()
         elif self._in_thought:
             self._console.print()
-        self._shown = ""
-        self._in_thought = False
+        self._mid_line = self._in_thought = False
 
     def _clear(self) -> None:
         if self._spinner is not None:

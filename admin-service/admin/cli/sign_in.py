@@ -67,6 +67,12 @@ class SignIn:
         answer = await self._call("/login", {"username": username, "password": password})
         self._keep(answer, password=None)
 
+    async def register(self, username: str, password: str, invite: str | None) -> None:
+        """Make an account and sign in with it. Raises what auth-service refuses."""
+        wanted = {"username": username, "password": password}
+        await self._call("/register", wanted | ({"invite": invite} if invite else {}))
+        await self.log_in(username, password)
+
     async def log_out(self) -> str | None:
         """End the sign-in here and at auth-service; whose it was, None when there was none."""
         login = self._logins.get(self._address)
@@ -129,6 +135,11 @@ class SignIn:
         self, path: str, body: dict[str, str] | None = None, *, token: str | None = None
     ) -> Any:
         return await call("POST", self._address, path, token=token, body=body)
+
+
+def wants_invitation(refusal: BoundaryError) -> bool:
+    """Whether an account was refused for want of an invitation, which only its sentence tells."""
+    return "invitation" in refusal.message
 
 
 def _os_user() -> str:

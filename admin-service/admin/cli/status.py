@@ -1,16 +1,23 @@
 """`trollama status`: what answers, and how it is."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from admin.cli.calls import call
+from admin.cli.words import printable
 from admin.config import Settings
 from admin.local.state import running
 from admin.local.words import models_lines, progress
 from shared.errors import BoundaryError
+
+
+def console_for(out: TextIO) -> Console:
+    """Long lines are left to the terminal: a command that is cut cannot be copied."""
+    return Console(file=out, highlight=False, soft_wrap=True)
 
 
 async def show_status(settings: Settings, *, root: Path, console: Console) -> bool:
@@ -18,8 +25,8 @@ async def show_status(settings: Settings, *, root: Path, console: Console) -> bo
     brain = await _health("The brain", settings.brain_address)
     auth = await _health("Sign-in", settings.auth_address)
     table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_row("brain", _condition(brain), settings.brain_address, _brain_facts(brain))
-    table.add_row("auth", _condition(auth), settings.auth_address, "")
+    _add_row(table, "brain", _condition(brain), settings.brain_address, _brain_facts(brain))
+    _add_row(table, "auth", _condition(auth), settings.auth_address, "")
     console.print(table)
     state = running(root)
     if state is not None:
@@ -29,8 +36,12 @@ async def show_status(settings: Settings, *, root: Path, console: Console) -> bo
         for line in models_lines(state):
             console.print(line, markup=False)
     if isinstance(brain, str):
-        console.print(f"\n{brain}", markup=False)
+        console.print(f"\n{printable(brain)}", markup=False)
     return not isinstance(brain, str)
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    table.add_row(*(Text(printable(cell)) for cell in cells))
 
 
 async def _health(name: str, address: str) -> dict[str, Any] | str:

@@ -15,12 +15,19 @@ STAGES: dict[Stage, str] = {
     "generating": "answering",
     "saving": "saving",
 }
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""All of C0 but tab and new line, DEL, C1, and Unicode's switches of the writing direction, which
+show text in another order than it has (Unicode Technical Report 36, section 3.4)."""
 
 
 def printable(text: str) -> str:
     """`text` without the control characters with which a model could steer the terminal."""
     return CONTROL.sub("", text)
+
+
+def printable_json(text: str) -> str:
+    """The same JSON with those characters escaped; outside its strings there are none."""
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def ordinal(number: int) -> str:

@@ -81,3 +81,34 @@ def test_a_model_cannot_steer_the_terminal() -> None:
     with LiveScreen(out, StringIO()) as screen:
         screen.end(done("\x1b[2Jgone"))
     assert out.getvalue() == "[2Jgone\n"
+
+
+def test_what_turns_the_direction_of_text_stays_out_of_the_terminal() -> None:
+    out, err = StringIO(), StringIO()
+    reversing = "pay \u202egnp.exe\u202c \u2066x\u2069\x9b2J"
+    with LiveScreen(out, err) as live:
+        live.note(reversing)
+        live.end(done(reversing))
+    plain = PlainScreen(out, err)
+    plain.note(reversing)
+    plain.end(done(reversing))
+    for text in (out.getvalue(), err.getvalue()):
+        assert text.count("pay gnp.exe x2J") == 2
+
+
+def test_json_keeps_what_it_must_not_show() -> None:
+    out = StringIO()
+    sent = done("\u202egnp.exe\x9b\x7f\n")
+    PlainScreen(out, StringIO(), as_json=True).end(sent)
+    assert out.getvalue().isascii()
+    assert Done.model_validate_json(out.getvalue()) == sent
+
+
+def test_a_note_in_the_middle_goes_on_a_line_of_its_own_and_nothing_is_told_twice() -> None:
+    out = StringIO()
+    with LiveScreen(out, StringIO()) as screen:
+        screen.answer("one ")
+        screen.note("a notice")
+        screen.answer("one two")
+        screen.end(done("one two three"))
+    assert out.getvalue() == "one \ntwo three\n"

@@ -12,7 +12,7 @@ import pytest
 
 from admin.cli.errors import NoAccount, NotRunning, SignInExpired
 from admin.cli.logins import Logins, login_file
-from admin.cli.sign_in import SignIn
+from admin.cli.sign_in import SignIn, wants_invitation
 from admin.config import Settings
 from shared.clock import ManualClock
 from shared.errors import BoundaryError
@@ -28,6 +28,7 @@ class Accounts:
         self.calls: list[str] = []
         self.tokens = 0
         self.open = True
+        self.invitation = ""
         self.address = ""
 
     def answer(self, path: str, body: dict[str, str], token: str) -> tuple[int, Any]:
@@ -43,6 +44,8 @@ class Accounts:
         return 204, None
 
     def _register(self, body: dict[str, str]) -> tuple[int, Any]:
+        if self.invitation and body.get("invite") != self.invitation:
+            return 403, error("auth.forbidden", "Making an account needs a valid invitation.")
         if not self.open:
             return 403, error("auth.forbidden", "Registration is closed here.")
         if body["username"] in self.passwords:
@@ -144,6 +147,25 @@ async def test_a_typed_password_is_never_kept(
     await terminal.clock.advance(9 * HOUR)
     with pytest.raises(SignInExpired, match="trollama login"):
         await terminal.sign_in.token()
+
+
+async def test_registering_makes_the_account_and_signs_in(
+    accounts: Accounts, terminal: Terminal
+) -> None:
+    await terminal.sign_in.register("ada", "a-typed-password", None)
+    assert accounts.passwords == {"ada": "a-typed-password"}
+    assert await terminal.sign_in.token() == "token-1"
+
+
+async def test_an_invitation_is_asked_for_by_its_sentence_and_opens_the_door(
+    accounts: Accounts, terminal: Terminal
+) -> None:
+    accounts.invitation = "K3Y"
+    with pytest.raises(BoundaryError) as refused:
+        await terminal.sign_in.register("ada", "a-typed-password", None)
+    assert wants_invitation(refused.value)
+    await terminal.sign_in.register("ada", "a-typed-password", "K3Y")
+    assert "ada" in accounts.passwords
 
 
 async def test_a_wrong_password_keeps_nothing(accounts: Accounts, terminal: Terminal) -> None:
