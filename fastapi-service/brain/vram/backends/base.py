@@ -8,7 +8,13 @@ from brain.vram.residents import Inventory
 
 
 class Backend(Protocol):
-    """One model server. The limits of `load` and `unload` are the caller's to set."""
+    """
+    One model server. The limits of `load`, `unload` and `park` are the caller's to set.
+
+    There are three kinds. Some servers load and unload (`loads`). Some have fixed models that can
+    be put to sleep, which frees most of their memory, and woken (`sleeps`). The memory of the rest
+    is spent for as long as they run, and `unloads_reason` says why.
+    """
 
     @property
     def name(self) -> str:
@@ -26,18 +32,43 @@ class Backend(Protocol):
     def loads(self) -> bool:
         """Whether models come into its memory and leave it when we say so."""
 
+    @property
+    def sleeps(self) -> bool:
+        """
+        Whether its models can be put to sleep and woken.
+
+        It depends on how the server was started, so it is false until a look has shown it.
+        """
+
+    @property
+    def unloads_reason(self) -> str:
+        """Why its memory cannot be freed, part of a sentence; empty where it can."""
+
     async def look(self) -> Inventory:
         """What it has. Raises `BackendUnreachable` when it does not say."""
 
     async def load(self, spec: ModelSpec) -> float | None:
         """
-        Return when the model is in memory, with its size there in GB if the server tells.
+        Return when the model is in memory (woken, if it slept), with its size there in GB if told.
 
         Raises `ModelUnavailable`, `LoadFailed`, `BackendUnreachable`.
         """
 
     async def unload(self, model: str) -> None:
-        """Return when the model is gone from memory. Raises `LoadFailed`, `BackendUnreachable`."""
+        """
+        Return when the model is gone from memory.
+
+        Raises `LoadFailed` (where `loads` is false always, with `unloads_reason`) and
+        `BackendUnreachable`.
+        """
+
+    async def park(self, model: str) -> None:
+        """
+        Return when the model sleeps; nobody may be using it.
+
+        Raises `LoadFailed` (where `sleeps` is false always, with the reason) and
+        `BackendUnreachable`.
+        """
 
     async def aclose(self) -> None:
         """Close the connections."""

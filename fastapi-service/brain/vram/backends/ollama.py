@@ -40,6 +40,8 @@ class OllamaBackend:
 
     kind: ServerKind = "ollama"
     loads = True
+    sleeps = False
+    unloads_reason = ""
 
     def __init__(self, url: str, *, name: str = "ollama") -> None:
         self.name = name
@@ -110,6 +112,10 @@ class OllamaBackend:
         except (httpx.HTTPError, ConnectionError) as failure:
             raise self._unreachable(failure) from failure
         raise LoadFailed(model, f"still in memory {UNLOAD_POLLS * POLL_SECONDS:g} s after unload")
+
+    async def park(self, model: str) -> None:
+        """Raises `LoadFailed`: it unloads instead."""
+        raise LoadFailed(model, "Ollama has no sleep, it unloads")
 
     async def _version(self) -> str:
         """Raises `ValueError` when what answers is no Ollama, `httpx.HTTPError` otherwise."""
