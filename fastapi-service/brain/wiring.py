@@ -207,7 +207,7 @@ def _build(
         ),
         clock=clock,
     )
-    spending = Spending(budget, clock=clock)
+    spending = Spending(budget, length_of=completion.length_of, clock=clock)
     maintenance = Maintenance(
         store, outboxes, soft=settings.maintenance_mode, hard=settings.maintenance_mode_hard
     )

@@ -86,6 +86,6 @@ def fits(tokens: int, standing: Standing) -> bool:
     return not standing.reserved or spoken_for + tokens <= standing.total
 
 
-def expected_tokens(text: str) -> int:
-    """About what a question will cost before anything is known about it."""
-    return len(text) // CHARS_PER_TOKEN + TYPICAL_TOKENS
+def expected_tokens(length: int) -> int:
+    """About what a question of `length` characters will cost before more is known about it."""
+    return length // CHARS_PER_TOKEN + TYPICAL_TOKENS

@@ -47,15 +47,17 @@ class Book(Protocol):
 class Spending:
     """The budget's book, and its gate: sets tokens aside at the door and settles at the end."""
 
-    def __init__(self, budget: Budget, *, clock: Clock) -> None:
+    def __init__(self, budget: Budget, *, length_of: Callable[[Job], int], clock: Clock) -> None:
+        """`length_of`: how much a job asks, in characters."""
         self._budget = budget
+        self._length_of = length_of
         self._clock = clock
 
     async def admit(self, job: Job) -> bool:
         """Set aside what `job` may cost. Raises `BudgetExceeded`, `StoreUnavailable`."""
         if job.kind in WITHOUT_MODEL:
             return False
-        tokens = expected_tokens(job.text)
+        tokens = expected_tokens(self._length_of(job))
         return await self._budget.reserve(job.user_id, tier_of(job), job.request_id, tokens)
 
     def dismiss(self, job: Job) -> None:
@@ -65,7 +67,7 @@ class Spending:
     def reopen(self, job: Job) -> None:
         """Set aside again what an earlier brain had."""
         if job.kind not in WITHOUT_MODEL:
-            self._budget.hold(job.user_id, job.request_id, expected_tokens(job.text))
+            self._budget.hold(job.user_id, job.request_id, expected_tokens(self._length_of(job)))
 
     async def close(self, job: Job, end: End, usage: Usage) -> Entry:
         """Charge what was answered or broken off; what failed costs nothing."""

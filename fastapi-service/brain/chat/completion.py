@@ -17,6 +17,7 @@ from brain.catalogue.models import ModelSpec
 from brain.chat.compaction import Compaction
 from brain.chat.errors import Cancelled
 from brain.chat.turn import Draft, Tell, milliseconds, tell_progress, tell_status
+from brain.jobs.job import Job
 from brain.llm.messages import Call, Finished, Leased, Script, Text, Thinking, Turn
 from brain.llm.speaker import Speaker
 from brain.routing.residency import best_stand_in
@@ -53,6 +54,12 @@ class Request:
         """The last thing the person said, which is what routing goes by."""
         said = [turn for turn in self.script.turns if isinstance(turn, Turn)]
         return next((turn.text for turn in reversed(said) if turn.role == "user"), "")
+
+    @property
+    def length(self) -> int:
+        """Characters of everything it brings along: what was said, and what tools there are."""
+        tools = sum(len(f"{tool.description}{tool.parameters}") for tool in self.script.tools)
+        return sum(len(turn.text) for turn in self.script.turns) + tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,11 @@ class Completion:
             raise NotCapable(model, "chat")
         if request.script.tools and not spec.tools:
             raise NotCapable(model, "call tools")
+
+    def length_of(self, job: Job) -> int:
+        """How much `job` asks in characters, also where its words are in no store."""
+        request = self._requests.get(job.request_id)
+        return len(job.text) if request is None else request.length
 
     @contextmanager
     def expecting(self, request_id: str, request: Request) -> Iterator[None]:

@@ -472,6 +472,20 @@ def known(platform: Any) -> list[Any]:
     return [*queue.waiting(), *range(queue.running_count)]
 
 
+async def test_what_is_set_aside_grows_with_all_that_is_brought_along(start: Any) -> None:
+    limits = {"disable_token_budget": False, "free_tier_weekly_budget": 9_000}
+    said: Any = [{"role": role, "content": "word " * 1_000} for role in ("user", "assistant")]
+    async with start(**limits, speed=1) as platform, client(platform) as ai:
+        budget = platform.brain.budget
+        running = {"model": MODEL, "messages": [*said, *HELLO], "stream": True}
+        async with await ai.chat.completions.create(**running):
+            held = (await budget.standing("anna", "free")).reserved
+            assert held == 1_000 + (10_000 + len("hello there")) // 3
+            with pytest.raises(openai.RateLimitError, match="Weekly token budget exceeded"):
+                await ai.chat.completions.create(**running | {"messages": [*said, *said]})
+        await until(lambda: at_rest(platform))
+
+
 async def test_a_failing_server_is_tried_again_unseen(platform: Any, ai: Client) -> None:
     platform.rehearsal.faults.add([Fault(kind="error", model=MODEL)])
     assert (await ask(ai)).choices[0].message.content

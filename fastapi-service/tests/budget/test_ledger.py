@@ -75,4 +75,4 @@ def test_what_is_left_may_be_used_once_and_not_twice(now: Standing, may: bool) -
 
 
 def test_a_longer_question_is_expected_to_cost_more() -> None:
-    assert expected_tokens("x" * 3000) - expected_tokens("") == 1000
+    assert expected_tokens(3000) - expected_tokens(0) == 1000
