@@ -2,35 +2,30 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import quote
 
-import anyio
 import typer
 
-from admin.cli.calls import call
+from admin.cli import vram
 from admin.cli.chat import Wishes, ask_once, new_conversation
-from admin.cli.door import UNAUTHORIZED, Door
+from admin.cli.door import Door
 from admin.cli.errors import TooLong
-from admin.cli.logins import Logins, login_file
-from admin.cli.sign_in import SignIn, wants_invitation
+from admin.cli.running import call_signed_in, complain, gave_out, run, sign_in
+from admin.cli.sign_in import wants_invitation
 from admin.cli.status import console_for, show_status
 from admin.cli.words import printable
 from admin.config import ROOT, Settings
 from shared.clock import SystemClock
 from shared.errors import BoundaryError
-from shared.http import Refused
 from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, AskOptions
-from shared.settings import load_settings
 
 app = typer.Typer(
     help="Talk to Trollama from the terminal.", no_args_is_help=True, add_completion=False
 )
-T = TypeVar("T")
+app.add_typer(vram.app, name="vram")
 
 
 def main() -> None:
@@ -39,10 +34,10 @@ def main() -> None:
     try:
         app()
     except BoundaryError as failure:
-        _complain(failure.message)
+        complain(failure.message)
         sys.exit(1)
     except OSError as failure:
-        _gave_out(failure)
+        gave_out(failure)
         sys.exit(1)
 
 
@@ -88,13 +83,13 @@ def register(
     name = username or typer.prompt("Username", err=True)
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     try:
-        _run(lambda settings: _sign_in(settings).register(name, password, invite))
+        run(lambda settings: sign_in(settings).register(name, password, invite))
     except BoundaryError as refusal:
         if invite or not wants_invitation(refusal) or not sys.stdin.isatty():
             raise
         code = typer.prompt("Invitation code", err=True)
-        _run(lambda settings: _sign_in(settings).register(name, password, code))
-    _complain(f"Made the account {name} and signed in with it.")
+        run(lambda settings: sign_in(settings).register(name, password, code))
+    complain(f"Made the account {name} and signed in with it.")
 
 
 @app.command()
@@ -104,15 +99,15 @@ def login(
     """Sign in with your own account."""
     name = username or typer.prompt("Username", err=True)
     password = typer.prompt("Password", hide_input=True, err=True)
-    _run(lambda settings: _sign_in(settings).log_in(name, password))
-    _complain(f"Signed in as {name}.")
+    run(lambda settings: sign_in(settings).log_in(name, password))
+    complain(f"Signed in as {name}.")
 
 
 @app.command()
 def logout() -> None:
     """End the sign-in of this terminal."""
-    name = _run(lambda settings: _sign_in(settings).log_out())
-    _complain(f"Signed out {name}." if name else "Nobody was signed in.")
+    name = run(lambda settings: sign_in(settings).log_out())
+    complain(f"Signed out {name}." if name else "Nobody was signed in.")
 
 
 @app.command()
@@ -123,14 +118,14 @@ def status() -> None:
     async def show(settings: Settings) -> bool:
         return await show_status(settings, root=ROOT, console=console)
 
-    if not _run(show):
+    if not run(show):
         raise typer.Exit(1)
 
 
 @app.command()
 def cancel(request_id: Annotated[str, typer.Argument(help="As shown with the question.")]) -> None:
     """Stop a question of yours."""
-    report = _run(lambda settings: _cancel(settings, request_id))
+    report = run(lambda settings: _cancel(settings, request_id))
     typer.echo(printable(f"{request_id}: {report.get('status', 'cancelled')}"))
 
 
@@ -153,7 +148,7 @@ def _converse(wishes: Wishes) -> None:
             try:
                 _ask(text, wishes)
             except BoundaryError as failure:
-                _complain(failure.message)
+                complain(failure.message)
 
 
 def _ask(text: str, wishes: Wishes) -> int:
@@ -163,59 +158,16 @@ def _ask(text: str, wishes: Wishes) -> int:
     readable = text.encode("utf-8", "replace").decode()
 
     async def ask(settings: Settings) -> int:
-        door = Door(settings.brain_address, _sign_in(settings))
+        door = Door(settings.brain_address, sign_in(settings))
         return await ask_once(readable, wishes, door=door, clock=SystemClock())
 
-    return _run(ask)
+    return run(ask)
 
 
 async def _cancel(settings: Settings, request_id: str) -> dict[str, Any]:
-    sign_in = _sign_in(settings)
-    token = await sign_in.token()
     path = f"/api/discord/cancel/{quote(request_id, safe='')}"
-    try:
-        report = await call("DELETE", settings.brain_address, path, token=token)
-    except Refused as refusal:
-        if refusal.status != UNAUTHORIZED:
-            raise
-        token = await sign_in.renew(token)
-        report = await call("DELETE", settings.brain_address, path, token=token)
+    report = await call_signed_in(settings, "DELETE", path)
     return report if isinstance(report, dict) else {}
-
-
-def _sign_in(settings: Settings) -> SignIn:
-    return SignIn(
-        settings.auth_address,
-        logins=Logins(login_file(settings)),
-        clock=SystemClock(),
-        say=_complain,
-    )
-
-
-def _run(work: Callable[[Settings], Awaitable[T]]) -> T:
-    settings = load_settings(Settings, env_file=_env_file())
-
-    async def run() -> T:
-        return await work(settings)
-
-    try:
-        return anyio.run(run)
-    except BaseExceptionGroup as group:
-        failure = _only(group)
-        if not isinstance(failure, OSError):
-            raise failure from group
-    except OSError as lost:
-        failure = lost
-    _gave_out(failure)  # here, because Typer would end without a word when nobody reads any more
-    raise typer.Exit(1)
-
-
-def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one failure inside nested groups; a task group wraps even a single one."""
-    failure: BaseException = group
-    while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-        failure = failure.exceptions[0]
-    return failure
 
 
 def _make_output_sturdy() -> None:
@@ -225,20 +177,3 @@ def _make_output_sturdy() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def _gave_out(failure: OSError) -> None:
-    what = f"{failure.filename}: " if failure.filename else "The output cannot be written: "
-    # What could not be written would be tried again, and fail again, when Python ends.
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _complain(f"{what}{failure.strerror}.")
-
-
-def _env_file() -> Path:
-    """The clone's `.env`, wherever the command is called from."""
-    return ROOT / ".env"
-
-
-def _complain(line: str) -> None:
-    typer.echo(printable(line), err=True)

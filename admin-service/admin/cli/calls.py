@@ -9,6 +9,7 @@ from admin.cli.errors import NotRunning
 from shared.errors import Upstream
 from shared.http import Peer
 
+Method = Literal["GET", "POST", "DELETE"]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CONNECT_SECONDS = 3.0
 CALL_SECONDS = 30.0
@@ -21,16 +22,17 @@ def is_here(address: str) -> bool:
 
 
 async def call(
-    method: Literal["GET", "POST", "DELETE"],
+    method: Method,
     address: str,
     path: str,
     *,
     token: str | None = None,
     body: dict[str, str] | None = None,
+    seconds: float = CALL_SECONDS,
 ) -> Any:
     """The JSON answer. Raises `NotRunning`, `shared.http.Refused`, `Upstream`."""
     try:
-        async with Peer("Trollama", address, token=token, timeout_seconds=CALL_SECONDS) as peer:
+        async with Peer("Trollama", address, token=token, timeout_seconds=seconds) as peer:
             match method:
                 case "GET":
                     return await peer.get(path)

@@ -1,6 +1,6 @@
 """Why a command could not do its work, in the sentence the person at the terminal reads."""
 
-from shared.errors import AuthRequired, InvalidRequest, Upstream
+from shared.errors import AuthRequired, Forbidden, InvalidRequest, Upstream
 from shared.protocol import MAX_TEXT_CHARS
 
 
@@ -56,3 +56,13 @@ class NoAccount(AuthRequired):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason} If you have one, run: trollama login")
+
+
+class NotOperator(Forbidden):
+    """The sign-in of this terminal has no operator's rights."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only an operator may do this; sign in as one with: trollama login\n"
+            "The first one is made by: .venv/bin/python -m auth.setup_admin --username NAME"
+        )
