@@ -40,7 +40,8 @@ def psi(report: Json) -> RenderableType:
 def plan(report: Json) -> RenderableType:
     """What would have to go."""
     model = report["model"]
-    head = f"{model} needs {_gb(report['need_gb'])}; {_gb(report['free_gb'])} are free."
+    need, free = _gb(report["need_gb"]), _gb(report["free_gb"])
+    head = f"{model} on {report['server']} needs {need}; {free} are free."
     parts: list[RenderableType] = [_line(head)]
     if report["would_evict"]:
         table = _table("would be unloaded", "GB >", "why")
@@ -53,8 +54,6 @@ def plan(report: Json) -> RenderableType:
         parts.append(_line(f"The next best choice: {_list(report['runner_up'])}."))
     if report["why"]:
         parts.append(_line(report["why"]))
-    if not report["fits"]:
-        parts.append(_line("It cannot be loaded."))
     return Group(*parts)
 
 

@@ -101,6 +101,7 @@ STATUS: dict[str, Any] = {
 }
 PLAN = {
     "model": LONG,
+    "server": "ollama",
     "fits": True,
     "need_gb": 42.5,
     "free_gb": 12.3,
@@ -225,7 +226,7 @@ def test_vram_alone_shows_everything_to_everybody_within_80_columns(tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "method", "path", "said"),
     [
-        ("plan", "GET", f"/vram/plan/{NAME}", "42.5 GB; 12.3 GB are free"),
+        ("plan", "GET", f"/vram/plan/{NAME}", "on ollama needs 42.5 GB; 12.3 GB are free."),
         ("plan", "GET", f"/vram/plan/{NAME}", "idle for 7 min"),
         ("load", "POST", f"/vram/load/{NAME}", "m:1b is in memory, 5.1 GB."),
         ("unload", "POST", f"/vram/unload/{NAME}", "m:1b is in use; it leaves memory after"),
