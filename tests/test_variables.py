@@ -447,6 +447,20 @@ async def _ollama_default_model(stage: Stage) -> None:
         async with stage.brain(OLLAMA_DEFAULT_MODEL=model) as running, running.person() as client:
             done = await client.end_of(await client.ask("hello!", conversation_id=model))
         assert (done["route"], done["model"]) == ("general", model)
+    # Choosing a route fails, and another model is in memory.
+    given = {"OLLAMA_DEFAULT_MODEL": "rnj-1:8b", "ROUTER_DEADLINE_SECONDS": "0.3"}
+    async with stage.brain(given) as running, running.person() as client:
+        running.break_models(Fault(kind="hang", model="gpt-oss:20b"))
+        done = await client.end_of(await client.ask(UNCLEAR, conversation_id="unclear"))
+    assert (done["route"], done["model"]) == ("general", "rnj-1:8b")
+    assert "default route" in done["why"]
+
+
+@shows("OLLAMA_KEEP_ALIVE")
+async def _ollama_keep_alive(stage: Stage) -> None:
+    read = stage.settings(brain, OLLAMA_KEEP_ALIVE="1h30m").ollama_keep_alive
+    assert read == 5400
+    assert stage.settings(brain).ollama_keep_alive is None
 
 
 @shows("ROUTER_DEADLINE_SECONDS")

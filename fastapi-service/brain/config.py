@@ -1,10 +1,12 @@
 """Every setting of the brain: the environment first, then `.env`."""
 
+import re
+from math import inf
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.addresses import ModelServer, OllamaServer, Origins, Url
@@ -12,6 +14,10 @@ from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+DURATION = re.compile(rf"[+-]?({DURATION_PART.pattern})+")
+WHOLE_SECONDS = re.compile(r"[+-]?\d{1,9}")
 Gigabytes = Annotated[float, Field(gt=0)]
 
 
@@ -23,6 +29,27 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _seconds(value: object) -> object:
+    """
+    A duration as Ollama's `OLLAMA_KEEP_ALIVE` has it, in seconds; a negative one is for ever.
+
+    Whole seconds, or parts like `1h30m` (Go's time.ParseDuration; envconfig.KeepAlive in Ollama).
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if WHOLE_SECONDS.fullmatch(text):
+        seconds = float(text)
+    elif DURATION.fullmatch(text):
+        parts = DURATION_PART.findall(text)
+        seconds = sum(float(number) * UNIT_SECONDS[unit] for number, unit in parts)
+        seconds = -seconds if text.startswith("-") else seconds
+    else:
+        raise ValueError("must be a time like 5m, 24h, 300 (seconds), 0, or -1 for always")
+    return inf if seconds < 0 else seconds
+
+
+KeepAlive = Annotated[float, BeforeValidator(_seconds)]
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 
 
@@ -49,7 +76,10 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     """An OpenAI-style server whose models are always loaded (SGLang, vLLM, llama.cpp)."""
 
     ollama_default_model: str | None = None
-    """The model of the default route; unset: the profile's."""
+    """The model of everyday questions, and when routing fails; unset: the profile's."""
+
+    ollama_keep_alive: KeepAlive | None = None
+    """How long a model that nobody uses stays in memory, in seconds; unset: the profile's."""
 
     meminfo_file: Path = Path("/proc/meminfo")
     """Where the total memory is read for `VRAM_PROFILE=auto`."""

@@ -170,7 +170,12 @@ def _build(
     classifier = Classifier(
         speaker, model=profile.roles["router"], deadline_seconds=settings.router_deadline_seconds
     )
-    router = Router(classifier, vram=vram, roles=profile.roles)
+    router = Router(
+        classifier,
+        vram=vram,
+        roles=profile.roles,
+        default_is_fixed=settings.ollama_default_model is not None,
+    )
     estimates = Estimates()
     compaction = Compaction(
         conversations=conversations,

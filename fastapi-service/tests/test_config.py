@@ -1,3 +1,5 @@
+from math import inf
+
 import pytest
 from pydantic import ValidationError
 
@@ -54,6 +56,23 @@ def test_an_auth_service_has_a_whole_address(given: str) -> None:
     assert explain(refusal.value) == (
         "Cannot start: AUTH_URL must be an address like http://host:port."
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("-1", inf), ("-5m", inf), ("0", 0), ("300", 300), ("5m", 300), ("24h", 86400),
+     ("1h30m", 5400), ("1.5h", 5400), ("500ms", 0.5), (" 2m ", 120)],
+)  # fmt: skip
+def test_how_long_a_model_stays_is_read_as_ollama_reads_it(given: str, seconds: float) -> None:
+    assert settings(ollama_keep_alive=given).ollama_keep_alive == seconds
+
+
+@pytest.mark.parametrize("given", ["5 minutes", "5d", "m", "-", "1.5", "nan", "1h 30m"])
+def test_what_is_no_time_is_refused_by_its_name(given: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        settings(ollama_keep_alive=given)
+    said = explain(refusal.value)
+    assert said.startswith("Cannot start: OLLAMA_KEEP_ALIVE must be a time like 5m")
 
 
 def test_origins_are_read_as_browsers_send_them() -> None:

@@ -45,8 +45,15 @@ class Router:
     """Chooses for one question at a time; holds no state of its own."""
 
     def __init__(
-        self, classifier: Classifier, *, vram: Orchestrator, roles: Mapping[str, str]
+        self,
+        classifier: Classifier,
+        *,
+        vram: Orchestrator,
+        roles: Mapping[str, str],
+        default_is_fixed: bool = False,
     ) -> None:
+        """`default_is_fixed`: the operator chose the default model; none in memory replaces it."""
+        self._default_is_fixed = default_is_fixed
         self._classifier = classifier
         self._vram = vram
         self._roles = roles
@@ -148,7 +155,7 @@ class Router:
             )
         wanted = self._model_for(DEFAULT_ROUTE)
         resident = self._resident()
-        if wanted not in resident:
+        if wanted not in resident and not self._default_is_fixed:
             rivals = [one for one in self._usable() if one.name in resident or one.name == wanted]
             found = best_stand_in(rivals, resident=resident)
             wanted = found.name if found is not None else wanted
@@ -164,7 +171,7 @@ class Router:
         return self._with_model(previous.route, why, cause)
 
     def _with_model(self, route: RouteName, why: str, cause: Cause) -> Choice:
-        wanted = self._roles[route]
+        wanted = self._wanted(route)
         model = self._model_for(route)
         if model != wanted:
             reason = "is not installed" if self._vram.lacks(wanted) else "does not fit"
@@ -172,17 +179,26 @@ class Router:
         return Choice(route, model, why, cause)
 
     def _model_for(self, role: str) -> str:
-        wanted = self._roles[role]
+        wanted = self._wanted(role)
         if self._can_answer(wanted):
             return wanted
         found = best_stand_in(self._usable(), resident=self._resident(), tools=role in SEARCHING)
         return wanted if found is None else found.name
 
+    def _wanted(self, role: str) -> str:
+        """The model of a role, by the name it is installed under if it is."""
+        return self._installed(self._roles[role]) or self._roles[role]
+
     def _pinned(self, name: str) -> str:
-        for candidate in (name, f"{name}:latest"):
-            if not self._vram.lacks(candidate):
-                return candidate
-        raise ModelUnavailable(name)
+        found = self._installed(name)
+        if found is None:
+            raise ModelUnavailable(name)
+        return found
+
+    def _installed(self, name: str) -> str | None:
+        """As Ollama reads a name: without a tag it means `latest`."""
+        names = (name, f"{name}:latest")
+        return next((one for one in names if not self._vram.lacks(one)), None)
 
     def _can_answer(self, model: str) -> bool:
         if self._vram.lacks(model):
