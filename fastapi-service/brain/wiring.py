@@ -19,6 +19,7 @@ from brain.chat.completion import Completion
 from brain.chat.completion_desk import CompletionDesk
 from brain.chat.desk import Desk
 from brain.chat.identities import Identities
+from brain.chat.likely import Likely
 from brain.chat.maintenance import Maintenance
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
@@ -158,14 +159,6 @@ def _build(
 ) -> Brain:
     jobs = JobRepository(store, clock=clock)
     conversations = ConversationRepository(store, clock=clock)
-    queue = JobQueue(
-        jobs,
-        clock=clock,
-        max_waiting=settings.max_queue_size,
-        workers=settings.queue_workers,
-        max_attempts=settings.max_retries,
-        visibility_seconds=settings.visibility_timeout,
-    )
     outboxes = Outboxes()
     classifier = Classifier(
         speaker, model=profile.roles["router"], deadline_seconds=settings.router_deadline_seconds
@@ -175,6 +168,17 @@ def _build(
         vram=vram,
         roles=profile.roles,
         default_is_fixed=settings.ollama_default_model is not None,
+    )
+    likely = Likely(router)
+    queue = JobQueue(
+        jobs,
+        clock=clock,
+        max_waiting=settings.max_queue_size,
+        workers=settings.queue_workers,
+        max_attempts=settings.max_retries,
+        visibility_seconds=settings.visibility_timeout,
+        likely=likely.model,
+        resident=router.resident,
     )
     estimates = Estimates()
     compaction = Compaction(
@@ -224,7 +228,7 @@ def _build(
         outboxes,
         clock=clock,
         backend_wait_seconds=settings.backend_wait_seconds,
-        books=[spending, Aside(remember=history.remember, count=metrics.ended)],
+        books=[spending, likely, Aside(remember=history.remember, count=metrics.ended)],
     )
     verifier = TokenVerifier(settings.jwt_secret_key.get_secret_value(), clock=clock)
     identities = Identities(auth, clock=clock)

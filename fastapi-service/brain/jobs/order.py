@@ -5,11 +5,12 @@ First come, first served, with one exception: a person who has had, or waits for
 another lets that other go first. That is start-time fair queueing with one turn a question
 (Goyal, Vin, Cheng: "Start-time Fair Queueing", SIGCOMM 1996), decided once, when a question joins
 the line. Nobody is overtaken more than `MAX_OVERTAKEN` times, and a conversation keeps its order.
+Whose model is in memory may go before their turn (`brain.jobs.overtaking`).
 
 Nothing here waits, reads a clock or talks to a store.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from brain.jobs.job import Job
@@ -23,7 +24,12 @@ WITHOUT_MODEL = ("reset", "close")
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A job that has not ended. `turn` counts the rounds of its asker; the line sets it."""
+    """
+    A job that has not ended. `turn` counts the rounds of its asker; the line sets it.
+
+    `overtaken` is how many have gone first, `ahead` how far in front of its place in the line it
+    was ever told to be.
+    """
 
     job: Job
     attempts: int = 0
@@ -32,11 +38,17 @@ class Place:
     cancelled: bool = False
     turn: int | None = None
     overtaken: int = 0
+    ahead: int = 0
 
     @property
     def needs_worker(self) -> bool:
         """Whether it takes one of the places of those being answered."""
         return self.job.kind not in WITHOUT_MODEL
+
+    @property
+    def patience(self) -> int:
+        """How many more may go first without its position rising by more than `MAX_OVERTAKEN`."""
+        return MAX_OVERTAKEN - self.overtaken - self.ahead
 
 
 class Line:
@@ -82,8 +94,10 @@ class Line:
         """It is withdrawn and has had no turn."""
         self._places.remove(place)
 
-    def start(self, place: Place) -> None:
-        """It has its turn now, whether it stood in the line or found a worker at once."""
+    def start(self, place: Place, *, passed: Sequence[Place] = ()) -> None:
+        """It has its turn now, before `passed`, whether it stood in the line or came just now."""
+        for other in passed:
+            other.overtaken += 1
         if place in self._places:
             self._places.remove(place)
         if not place.needs_worker:
@@ -106,26 +120,6 @@ class Line:
             taken.add(place.job.conversation)
         return found
 
-    def ranked(self, busy: Collection[str], now: float) -> list[Place]:
-        """
-        Everybody in the order in which work would start now.
-
-        Who cannot start yet is told a place behind those who can, though never behind so many of
-        them that the place could rise by more than `MAX_OVERTAKEN`.
-        """
-        ready = self.ready(busy, now)
-        able = set(map(id, ready))
-        ranks: list[tuple[int, int, int]] = []
-        before = 0
-        for index, place in enumerate(self._places):
-            if id(place) in able:
-                before += 1
-                ranks.append((before, 0, index))
-            else:
-                behind = min(before + MAX_OVERTAKEN - place.overtaken, len(ready))
-                ranks.append((behind, 1, index))
-        return [self._places[index] for _, _, index in sorted(ranks)]
-
     def _give_turn(self, place: Place) -> int:
         if place.turn is None:
             user_id = place.job.user_id
@@ -139,6 +133,6 @@ def _lets_go_first(ahead: Place, place: Place, turn: int) -> bool:
     return (
         ahead.turn is not None
         and ahead.turn > turn
-        and ahead.overtaken < MAX_OVERTAKEN
+        and ahead.patience > 0
         and ahead.job.conversation != place.job.conversation
     )

@@ -6,9 +6,10 @@ Who is next.
                  └── give back ────┘  (a failed attempt, a missed heartbeat, a restart)
 
 First come, first served, except that a conversation is answered one question at a time, a question
-that was given back may have to wait for its hour, neither of which holds up the others, and that
-people share (`brain.jobs.order`). What needs no model (reset, close) waits only for its own
-conversation.
+that was given back may have to wait for its hour, neither of which holds up the others, that
+people share (`brain.jobs.order`), and that who needs a model which is in memory may pass a few who
+do not (`brain.jobs.overtaking`), also while one who runs waits for its model (`brain.jobs.slots`).
+What needs no model (reset, close) waits only for its own conversation.
 A job is in the store before `put` returns. A question that finds a free worker is stored as taken
 in the same write, which makes three store operations a message: put, read the history, end.
 
@@ -16,7 +17,7 @@ Everything here runs in one event loop; what is decided is decided without an `a
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -25,8 +26,11 @@ import structlog
 
 from brain.jobs.errors import QueueFull
 from brain.jobs.job import Job
-from brain.jobs.order import WITHOUT_MODEL, Line, Place
+from brain.jobs.order import WITHOUT_MODEL, Place
+from brain.jobs.overtaking import Start
 from brain.jobs.repository import JobRepository, State, Stored
+from brain.jobs.schedule import Schedule
+from brain.jobs.slots import Slot
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
 from shared.protocol import End
@@ -71,7 +75,12 @@ class _Signal:
 
 
 class JobQueue:
-    """The durable queue of one brain: at most `max_waiting` wait, at most `workers` run."""
+    """
+    The durable queue of one brain: at most `max_waiting` wait, at most `workers` are answered.
+
+    `likely` is the model that a job will probably want, None when nobody can tell; `resident` are
+    the models in memory. Both answer at once.
+    """
 
     def __init__(
         self,
@@ -82,6 +91,8 @@ class JobQueue:
         workers: int,
         max_attempts: int,
         visibility_seconds: float,
+        likely: Callable[[Job], str | None],
+        resident: Callable[[], Collection[str]],
     ) -> None:
         self._repository = repository
         self._clock = clock
@@ -89,11 +100,13 @@ class JobQueue:
         self.workers = workers
         self.max_attempts = max_attempts
         self._visibility_seconds = visibility_seconds
-        self._line = Line()
-        self._running: dict[str, Place] = {}
+        self._signal = _Signal()
+        self._schedule = Schedule(
+            workers=workers, likely=likely, resident=resident, freed=self._signal.set
+        )
+        self._line, self._slots = self._schedule.line, self._schedule.slots
         self._arriving: dict[str, Place] = {}
         self._ready: deque[Claim] = deque()
-        self._signal = _Signal()
         self._last_order = 0
         self._opened = anyio.Event()
         self._refused: set[str] = set()
@@ -127,7 +140,7 @@ class JobQueue:
             refused = stored.job.request_id in self._refused
             self._refused.discard(stored.job.request_id)
             if refused or stored.attempts >= self.max_attempts:
-                self._running[stored.job.request_id] = place
+                self._slots.start(place)
                 worn_out.append(stored)
             else:
                 self._line.rejoin(place)
@@ -151,13 +164,14 @@ class JobQueue:
             raise StoreUnavailable("the queue has not been read yet")
         if self._knows(job.request_id):
             return Placed(job.request_id, self.position(job.request_id), repeated=True)
-        start_now = self._may_start_now(job)
-        if not start_now and self._is_full() and job.kind not in WITHOUT_MODEL:
+        place = Place(job, heartbeat_at=self._clock.monotonic())
+        start = self._start_now(place)
+        if start is None and self._is_full() and job.kind not in WITHOUT_MODEL:
             known = await self.known(job.request_id)
             if known is None:
                 raise QueueFull(len(self._line))
             return known
-        return await self._keep(job, start_now=start_now)
+        return await self._keep(place, start)
 
     async def known(self, request_id: str) -> Placed | None:
         """The place or the end of a request that was taken before; None when it never was."""
@@ -167,30 +181,35 @@ class JobQueue:
         return None if before is None else self._again(before)
 
     async def take(self) -> Claim:
-        """Wait for the next job that may start while fewer than `workers` run, and claim it."""
+        """Wait for the next job that may start, and claim it."""
         while True:
             if self._ready:
                 return self._ready.popleft()
-            place = self._next()
-            if place is None:
+            start = self._schedule.next(self._clock.monotonic())
+            if start is None:
                 await self._signal.wait()
                 continue
-            self._start(place)
+            place = start.place
+            self._schedule.start(start)
             try:
                 await self._repository.take(place.job, attempts=place.attempts + 1)
             except StoreUnavailable:
                 log.warning("job.claim_failed", request_id=place.job.request_id)
-                self._back_to_waiting(place)
+                self._schedule.rejoin(place)
                 await self._clock.sleep(CLAIM_RETRY_SECONDS)
                 continue
             place.attempts += 1
             place.heartbeat_at = self._clock.monotonic()
             return Claim(place.job, place.attempts)
 
+    def slot(self, claim: Claim) -> Slot:
+        """The slot that `claim` holds, to be lent while it waits for its model."""
+        return Slot(self._slots, claim.job.request_id)
+
     async def heartbeat(self, claim: Claim) -> None:
         """Say that `claim` is alive. Raises `Superseded`, `StoreUnavailable`."""
         await self._repository.heartbeat(claim.job)
-        place = self._running.get(claim.job.request_id)
+        place = self._slots.started.get(claim.job.request_id)
         if place is not None:
             place.heartbeat_at = self._clock.monotonic()
 
@@ -200,7 +219,7 @@ class JobQueue:
         ready = {claim.job.request_id for claim in self._ready}
         return [
             request_id
-            for request_id, place in self._running.items()
+            for request_id, place in self._slots.started.items()
             if place.attempts and place.heartbeat_at <= limit and request_id not in ready
         ]
 
@@ -210,12 +229,12 @@ class JobQueue:
 
         `counts` False forgets the attempt (nothing of it was shown). Call `wake` when it is due.
         """
-        place = self._running[claim.job.request_id]
+        place = self._slots.started[claim.job.request_id]
         attempts = claim.attempt if counts else claim.attempt - 1
         await self._repository.give_back(claim.job, attempts=attempts)
         place.attempts = attempts
         place.not_before = self._clock.monotonic() + after_seconds
-        self._back_to_waiting(place)
+        self._schedule.rejoin(place)
 
     def wake(self) -> None:
         """Look again whether something may start."""
@@ -235,8 +254,7 @@ class JobQueue:
         place.cancelled = True
         if place not in self._line:
             return None
-        self._line.leave(place)
-        self._running[request_id] = place
+        self._schedule.withdraw(place)
         return place.job
 
     def is_cancelled(self, request_id: str) -> bool:
@@ -249,7 +267,7 @@ class JobQueue:
         place = self._find(request_id)
         if place is None:
             return None
-        state: State = "running" if request_id in self._running else "waiting"
+        state: State = "running" if self.is_running(request_id) else "waiting"
         return Stored(place.job, state, place.attempts)
 
     async def end(self, job: Job, end: End, *, also: Sequence[Write] = ()) -> None:
@@ -259,8 +277,7 @@ class JobQueue:
 
     def forget(self, request_id: str) -> None:
         """The worker of this job is free for another."""
-        if self._running.pop(request_id, None) is not None:
-            self._signal.set()
+        self._slots.leave(request_id)
 
     def position(self, request_id: str) -> int:
         """The rank in the order work would start (1 = next); 1 as well for what already runs."""
@@ -271,12 +288,11 @@ class JobQueue:
 
     def waiting(self) -> list[Job]:
         """The waiting jobs in the order in which they would start now."""
-        ranked = self._line.ranked(self._busy_conversations(), self._clock.monotonic())
-        return [place.job for place in ranked]
+        return [place.job for place in self._schedule.waiting(self._clock.monotonic())]
 
     def running(self) -> list[Job]:
         """The jobs that are being worked on or ended right now."""
-        return [place.job for place in self._running.values()]
+        return [place.job for place in self._slots.started.values()]
 
     def of_user(self, user_id: str) -> list[Job]:
         """What this person asked and has not ended."""
@@ -289,7 +305,7 @@ class JobQueue:
 
     def is_running(self, request_id: str) -> bool:
         """Whether a worker has this job (or is about to)."""
-        return request_id in self._running
+        return request_id in self._slots.started
 
     @property
     def is_open(self) -> bool:
@@ -299,12 +315,12 @@ class JobQueue:
     @property
     def running_count(self) -> int:
         """How many jobs are being worked on."""
-        return len(self._running)
+        return len(self._slots.started)
 
     # ------------------------------------------------------------------ decisions
 
     def _all(self) -> Iterator[Place]:
-        return chain(self._running.values(), self._arriving.values(), self._line)
+        return chain(self._schedule, self._arriving.values())
 
     def _find(self, request_id: str) -> Place | None:
         for place in self._all():
@@ -319,40 +335,33 @@ class JobQueue:
         return len(self._line) + self._waiting_arrivals() >= self.max_waiting
 
     def _waiting_arrivals(self) -> int:
-        return sum(1 for request_id in self._arriving if request_id not in self._running)
+        return sum(1 for request_id in self._arriving if request_id not in self._slots.started)
 
-    def _next(self) -> Place | None:
-        ready = self._line.ready(self._busy_conversations(), self._clock.monotonic())
-        if self._busy_workers() < self.workers:
-            return ready[0] if ready else None
-        return next((place for place in ready if not place.needs_worker), None)
-
-    def _busy_workers(self) -> int:
-        return sum(place.needs_worker for place in self._running.values())
-
-    def _busy_conversations(self) -> set[str]:
-        return {place.job.conversation for place in self._running.values()}
-
-    def _may_start_now(self, job: Job) -> bool:
+    def _start_now(self, place: Place) -> Start | None:
+        """The start of a new job that need not wait for anybody."""
+        now = self._clock.monotonic()
         # Somebody else startable, or earlier in this conversation and still on the way, goes first.
-        return (
-            self._busy_workers() < self.workers
-            and self._next() is None
-            and not self._waiting_arrivals()
-            and all(place.job.conversation != job.conversation for place in self._all())
-        )
+        if (
+            self._schedule.next(now) is not None
+            or self._waiting_arrivals()
+            or any(other.job.conversation == place.job.conversation for other in self._all())
+        ):
+            return None
+        start = self._schedule.next(now, new=place)
+        return start if start is not None and start.place is place else None
 
     # ------------------------------------------------------------------ effects
 
-    async def _keep(self, job: Job, *, start_now: bool) -> Placed:
-        place = Place(job, attempts=int(start_now), heartbeat_at=self._clock.monotonic())
+    async def _keep(self, place: Place, start: Start | None) -> Placed:
+        job = place.job
         self._arriving[job.request_id] = place
-        if start_now:
-            self._start(place)
+        if start is not None:
+            place.attempts = 1
+            self._schedule.start(start)
         kept, before = False, None
         try:
             with anyio.CancelScope(shield=True):  # a lost socket cancels nothing
-                kept = await self._repository.add(job, running=start_now)
+                kept = await self._repository.add(job, running=start is not None)
                 before = None if kept else await self._repository.get(job.request_id)
                 self._refused.discard(job.request_id)
         except StoreUnavailable:
@@ -365,7 +374,7 @@ class JobQueue:
                 self.forget(job.request_id)
         if before is not None:
             return self._again(before)
-        if start_now:
+        if start is not None:
             self._ready.append(Claim(job, 1))
         else:
             self._line.join(place)
@@ -380,12 +389,3 @@ class JobQueue:
             self._line.rejoin(Place(before.job, attempts=before.attempts))
             self._signal.set()
         return Placed(request_id, self.position(request_id), repeated=True, end=before.end)
-
-    def _start(self, place: Place) -> None:
-        self._line.start(place)
-        self._running[place.job.request_id] = place
-
-    def _back_to_waiting(self, place: Place) -> None:
-        self._running.pop(place.job.request_id, None)
-        self._line.rejoin(place)
-        self._signal.set()

@@ -93,9 +93,29 @@ class Router:
         )
         return choice
 
+    def guess(
+        self, question: str, options: AskOptions, *, previous: Previous | None = None
+    ) -> str | None:
+        """The model that `choose` would take without asking one; None when it would have to."""
+        reading = read(question, previous.route if previous else None)
+        try:
+            choice = (
+                self._named(options)
+                or self._searching(options, previous, reading)
+                or self._by_signals(previous, reading)
+            )
+        except ModelUnavailable:
+            return None
+        return None if choice is None else choice.model
+
     def for_summary(self) -> str:
         """The model that shortens conversations."""
         return self._model_for("summary")
+
+    def resident(self) -> frozenset[str]:
+        """The models that answer at once: in memory, and not on their way out."""
+        loaded = self._vram.status().loaded
+        return frozenset(one.name for one in loaded if one.state == "ready")
 
     # ---- the steps, in their order
 
@@ -106,7 +126,7 @@ class Router:
         route = route or (previous.route if previous else DEFAULT_ROUTE)
         wanted = self._pinned(options.model) if options.model else self._roles["vision"]
         if not self._can_answer(wanted) or not self._vram.spec(wanted).vision:
-            found = best_stand_in(self._usable(), resident=self._resident(), vision=True)
+            found = best_stand_in(self._usable(), resident=self.resident(), vision=True)
             if found is not None:
                 why = f"there is an image, and {wanted} cannot see it here"
                 return Choice(route, found.name, why, "image")
@@ -154,7 +174,7 @@ class Router:
                 previous, "default", why=f"{why}, so the conversation stays where it was"
             )
         wanted = self._model_for(DEFAULT_ROUTE)
-        resident = self._resident()
+        resident = self.resident()
         if wanted not in resident and not self._default_is_fixed:
             rivals = [one for one in self._usable() if one.name in resident or one.name == wanted]
             found = best_stand_in(rivals, resident=resident)
@@ -182,7 +202,7 @@ class Router:
         wanted = self._wanted(role)
         if self._can_answer(wanted):
             return wanted
-        found = best_stand_in(self._usable(), resident=self._resident(), tools=role in SEARCHING)
+        found = best_stand_in(self._usable(), resident=self.resident(), tools=role in SEARCHING)
         return wanted if found is None else found.name
 
     def _wanted(self, role: str) -> str:
@@ -211,7 +231,3 @@ class Router:
     def _usable(self) -> Iterator[ModelSpec]:
         specs = (self._vram.spec(name) for name in self._vram.available())
         return (spec for spec in specs if self._vram.could_fit(spec))
-
-    def _resident(self) -> frozenset[str]:
-        loaded = self._vram.status().loaded
-        return frozenset(one.name for one in loaded if one.state == "ready")

@@ -1,6 +1,7 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import anyio
 import pytest
@@ -39,7 +40,13 @@ def done(job: Job) -> Done:
 
 
 def a_closed_queue(
-    store: Store, clock: ManualClock, *, workers: int = 1, max_waiting: int = 50, attempts: int = 3
+    store: Store,
+    clock: ManualClock,
+    *,
+    workers: int = 1,
+    max_waiting: int = 50,
+    attempts: int = 3,
+    resident: Collection[str] = (),
 ) -> JobQueue:
     return JobQueue(
         JobRepository(store, clock=clock),
@@ -48,15 +55,13 @@ def a_closed_queue(
         workers=workers,
         max_attempts=attempts,
         visibility_seconds=1200,
+        likely=lambda job: job.options.model,
+        resident=lambda: resident,
     )
 
 
-async def a_queue(
-    store: Store, clock: ManualClock, *, workers: int = 1, max_waiting: int = 50, attempts: int = 3
-) -> JobQueue:
-    queue = a_closed_queue(
-        store, clock, workers=workers, max_waiting=max_waiting, attempts=attempts
-    )
+async def a_queue(store: Store, clock: ManualClock, **options: Any) -> JobQueue:
+    queue = a_closed_queue(store, clock, **options)
     await queue.open()
     return queue
 

@@ -1,0 +1,95 @@
+"""
+Who waits, who runs, and who is to start: all that the queue decides, without a store.
+
+A free slot is for whoever goes first (`brain.jobs.overtaking`); a lent one only for somebody whose
+model is known to be in memory, since its owner will want it back.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
+
+from brain.jobs.job import Job
+from brain.jobs.order import Line, Place
+from brain.jobs.overtaking import Start, ranked, starts
+from brain.jobs.slots import Slots
+
+
+class Schedule:
+    """
+    Those in the line and those who were started; `freed` is called when somebody may start.
+
+    `likely` is the model that a job will probably want, None when nobody can tell; `resident` are
+    the models in memory. Both answer at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        likely: Callable[[Job], str | None],
+        resident: Callable[[], Collection[str]],
+        freed: Callable[[], None],
+    ) -> None:
+        self.line = Line()
+        self.slots = Slots(workers, freed=freed)
+        self._likely = likely
+        self._resident = resident
+
+    def __iter__(self) -> Iterator[Place]:
+        return chain(self.slots.started.values(), self.line)
+
+    def next(self, now: float, *, new: Place | None = None) -> Start | None:
+        """Who is to start now; `new` stands behind the line."""
+        ready = self.line.ready(self._busy(), now)
+        return self._first(ready if new is None else [*ready, new])
+
+    def start(self, start: Start) -> None:
+        """It runs from now on."""
+        self.line.start(start.place, passed=start.passed)
+        self.slots.start(start.place)
+
+    def rejoin(self, place: Place) -> None:
+        """It ran and waits again."""
+        self.line.rejoin(place)
+        self.slots.leave(place.job.request_id)
+
+    def withdraw(self, place: Place) -> None:
+        """It waited and is only to be ended."""
+        self.line.leave(place)
+        self.slots.start(place)
+
+    def waiting(self, now: float) -> list[Place]:
+        """The line in the order in which work would start now."""
+        return ranked(self.line, self._busy(), now, self._is_there())
+
+    def _first(self, ready: Sequence[Place]) -> Start | None:
+        free = next((place for place in ready if not place.needs_worker), None)
+        if free is not None:
+            return Start(free)
+        room = self.slots.room
+        if not ready or room == "none":
+            return None
+        is_there = self._is_there(known=room == "lent")
+        first = next(starts(ready, is_there))
+        return first if room == "own" or is_there(first.place) else None
+
+    def _is_there(self, *, known: bool = False) -> Callable[[Place], bool]:
+        """Whether the model of a place is in memory; one nobody can tell is, unless `known`."""
+        resident: Collection[str] | None = None
+
+        def is_there(place: Place) -> bool:
+            nonlocal resident
+            if not place.needs_worker:
+                return True
+            model = self._likely(place.job)
+            if model is None:
+                return not known
+            if resident is None:
+                resident = self._resident()
+            return model in resident
+
+        return is_there
+
+    def _busy(self) -> set[str]:
+        """Conversations in which somebody is being answered."""
+        return {place.job.conversation for place in self.slots.started.values()}
