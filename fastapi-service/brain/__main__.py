@@ -7,6 +7,7 @@ import anyio
 import structlog
 import uvicorn
 
+from brain.api.stopping import PoliteServer
 from brain.catalogue.profile import ProfileError
 from brain.config import Settings
 from brain.jobs.errors import Superseded
@@ -40,7 +41,7 @@ async def serve(settings: Settings) -> None:
         # Uvicorn raises the signal again when it has stopped; without a receiver that would end the
         # process before the store and the connections to the model servers are closed.
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):
-            await uvicorn.Server(config).serve()
+            await PoliteServer(config, brain.outboxes).serve()
 
 
 def main() -> None:
