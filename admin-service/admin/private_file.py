@@ -1,4 +1,4 @@
-"""Files that only their owner may read."""
+"""Files and folders that only their owner may read."""
 
 import os
 import secrets
@@ -15,3 +15,14 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+def make_private_folder(path: Path) -> None:
+    """
+    Make `path` for its owner alone, also where the clone brought it along for everybody to read.
+
+    A link to another place stays as it is: how that one is kept is for whoever made the link.
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.is_symlink():
+        path.chmod(0o700)

@@ -66,6 +66,8 @@ def test_a_newcomer_starts_asks_and_stops(clone: Path) -> None:
     assert '.venv/bin/trollama chat "Solve x^2 + 5x + 6 = 0"' in said
     assert "rehearsal" in said
     assert (clone / ".env").stat().st_mode & 0o777 == 0o600
+    for folder in ("data", "logs"):
+        assert (clone / folder).stat().st_mode & 0o777 == 0o700
 
     asked = run(clone, ".venv/bin/trollama", "chat", "Solve x^2 + 5x + 6 = 0", ports=ports)
     assert asked.returncode == 0, asked.stderr

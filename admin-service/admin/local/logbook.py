@@ -8,6 +8,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Self
 
+from admin.private_file import make_private_folder
+
 MAX_BYTES = 10_000_000
 OLD_FILES = 3
 TAIL_LINES = 20
@@ -27,7 +29,7 @@ class Logbook:
     """
 
     def __init__(self, path: Path, *, echo: bool) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         self._file = RotatingFileHandler(
             path, maxBytes=MAX_BYTES, backupCount=OLD_FILES, encoding="utf-8", errors="replace"
         )

@@ -20,6 +20,7 @@ from admin.local.start_lock import StartLock
 from admin.local.state import PlatformState, leftovers, read_state, running
 from admin.local.supervisor import Supervisor
 from admin.local.watch import NOT_LIVE, until_live
+from admin.private_file import make_private_folder
 from shared.clock import SystemClock
 from shared.settings import load_settings
 
@@ -86,7 +87,7 @@ async def _again(root: Path, state: PlatformState, *, rehearsal: bool) -> int:
 
 async def _detached(root: Path, *, rehearsal: bool) -> int:
     """Start a supervisor that outlives this terminal, and wait until everything is live."""
-    log_file(root).parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(log_file(root).parent)
     with log_file(root).open("ab") as log:
         child = subprocess.Popen(  # noqa: ASYNC220 - forks and returns; it must outlive this process
             [

@@ -1,3 +1,4 @@
+import stat
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,21 @@ def test_each_line_carries_its_service(tmp_path: Path) -> None:
         book.write("brain", ["three"])
     text = (tmp_path / "local.log").read_text()
     assert text == "auth      | one\nauth      | two\nbrain     | three\n"
+
+
+def test_a_folder_that_came_with_the_clone_becomes_the_operators_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o755)
+    with Logbook(folder / "local.log", echo=False):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_elsewhere_that_is_linked_to_keeps_its_rights(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    (tmp_path / "logs").symlink_to(elsewhere)
+    with Logbook(tmp_path / "logs" / "local.log", echo=False):
+        assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
 
 
 def test_the_tail_holds_the_last_lines_of_this_life(tmp_path: Path) -> None:
