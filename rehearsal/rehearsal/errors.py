@@ -81,6 +81,14 @@ class Dropped(Exception):
     """A fault says that the connection breaks here, without a word."""
 
 
+class ProcessDied(Exception):
+    """A fault says that the whole server dies here, and stays away for scripted seconds."""
+
+    def __init__(self, down_seconds: float) -> None:
+        super().__init__(down_seconds)
+        self.down_seconds = down_seconds
+
+
 class RunnerDied(Refusal):
     """The process that holds the model ran out of memory while it answered (wording of 0.30)."""
 

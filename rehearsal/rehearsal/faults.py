@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-FaultKind = Literal["error", "drop", "hang", "oom", "vanish", "slow", "babble", "uncounted"]
-Moment = Literal["load", "generate"]
+FaultKind = Literal[
+    "error", "drop", "hang", "oom", "vanish", "slow", "babble", "uncounted", "ignore", "die"
+]
+Moment = Literal["load", "generate", "unload"]
 
 
 class FaultError(Exception):
@@ -20,9 +22,10 @@ class Fault(BaseModel):
     """
     One thing that goes wrong.
 
-    `on` says whether the load of a model or the answer is hit. `after_tokens` is how much of an
-    answer still comes (0: nothing, the failure is all the client sees). `message` replaces the
-    wording of `error` and `oom`.
+    `on` says whether the load of a model, the answer or the unload (or sleep) is hit.
+    `after_tokens` is how much of an answer still comes (0: nothing, the failure is all the client
+    sees). `message` replaces the wording of `error` and `oom`. `down_seconds` is how long, in
+    scripted seconds, a server that dies refuses connections.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,6 +38,7 @@ class Fault(BaseModel):
     message: str | None = None
     after_tokens: Annotated[int, Field(ge=0)] = 0
     factor: Annotated[float, Field(gt=0)] = 10.0
+    down_seconds: Annotated[float, Field(ge=0)] = 5.0
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import anyio
 
 from rehearsal import tokens
 from rehearsal.conversation import Call
-from rehearsal.errors import Dropped, Refusal, RunnerDied
+from rehearsal.errors import Dropped, ProcessDied, Refusal, RunnerDied
 from rehearsal.faults import Fault
 from rehearsal.record import RequestEntry
 from rehearsal.replies import Reply, babbled
@@ -19,7 +19,7 @@ SHORTEST_SLEEP = 0.001
 """Real seconds; what is due sooner is said at once, the plan of hours keeps the speed right."""
 
 UNEVENNESS = 0.5
-_STRIKING = ("error", "drop", "hang", "oom")
+_STRIKING = ("error", "drop", "hang", "oom", "die")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +156,7 @@ async def _strike(fault: Fault) -> None:
             raise Dropped
         case "oom":
             raise RunnerDied(fault.message)
+        case "die":
+            raise ProcessDied(fault.down_seconds)
         case _:
             raise Refusal(fault.message or "rehearsed failure", status=fault.status)

@@ -17,7 +17,16 @@ KEPT_EVENTS = 5000
 KEPT_CHARACTERS = 2000
 
 EventKind = Literal[
-    "load_started", "loaded", "load_failed", "load_aborted", "unloaded", "evicted", "reloaded"
+    "load_started",
+    "loaded",
+    "load_failed",
+    "load_aborted",
+    "unloaded",
+    "evicted",
+    "reloaded",
+    "parked",
+    "woken",
+    "died",
 ]
 
 

@@ -103,10 +103,19 @@ class OllamaLimits(_Part):
     pull_gb_per_second: Positive = 2.0
 
 
-class OpenAILimits(_Part):
-    """How the OpenAI-style server is configured."""
+Flavour = Literal["plain", "vllm", "sglang", "tensorrt", "lmstudio"]
 
+
+class OpenAILimits(_Part):
+    """How the OpenAI-style server is configured, and which product it plays."""
+
+    flavour: Flavour = "plain"
     parallel: Annotated[int, Field(ge=1)] = 64
+    can_sleep: bool = True
+    weights_copy: bool = False
+    control_key: str = "rehearsal"
+    unload_seconds: NotNegative = 0.3
+    memory_gb: Positive = 128.0
 
 
 class Script(_Part):
@@ -117,6 +126,7 @@ class Script(_Part):
     default_reply: str
     ollama: OllamaLimits = OllamaLimits()
     openai: OpenAILimits = OpenAILimits()
+    real_memory_mb_per_gb: NotNegative = 0.0
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

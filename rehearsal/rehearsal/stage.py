@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
+from rehearsal.ballast import Ballast
 from rehearsal.faults import Fault, Faults
 from rehearsal.pace import Pace
 from rehearsal.record import Record
@@ -32,3 +33,4 @@ class Rehearsal:
         self.pace = Pace(clock or SystemClock(), speed=speed)
         self.record = Record(self.pace)
         self.random = Random(seed)
+        self.ballast = Ballast(self.script.real_memory_mb_per_gb)

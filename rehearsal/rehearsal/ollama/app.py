@@ -1,11 +1,13 @@
 """The Ollama-style application: which path leads where, and how errors look."""
 
+from typing import Any
+
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from rehearsal.bodies import LARGEST_BODY
-from rehearsal.control import Control
+from rehearsal.control import Control, ends_of
 from rehearsal.errors import Refusal
+from rehearsal.life import Life
 from rehearsal.ollama.chat import Answering
 from rehearsal.ollama.embed import Embedding
 from rehearsal.ollama.models import Shelf
@@ -14,29 +16,30 @@ from rehearsal.ollama.roster import Roster
 from rehearsal.stage import Rehearsal
 
 
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _error_body(refusal: Refusal) -> dict[str, Any]:
     """Ollama's error shape: `{"error": "sentence"}`."""
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        return web.json_response({"error": refusal.message}, status=refusal.status)
+    return {"error": refusal.message}
 
 
 async def _running(_: web.Request) -> web.Response:
     return web.Response(text="Ollama is running")
 
 
-def ollama_app(stage: Rehearsal) -> web.Application:
-    """The server of port 11500."""
+def ollama_app(stage: Rehearsal, life: Life) -> web.Application:
+    """The server of port 11500, which lives `life`."""
     roster = Roster(stage.script, stage.faults)
     residents = Residents(
-        stage.script.ollama, pace=stage.pace, record=stage.record, faults=stage.faults
+        stage.script.ollama,
+        pace=stage.pace,
+        record=stage.record,
+        faults=stage.faults,
+        ballast=stage.ballast,
     )
+    life.forget = residents.crash_all
     answering = Answering(stage, roster=roster, residents=residents)
     embedding = Embedding(stage, roster=roster, residents=residents)
     shelf = Shelf(stage, roster=roster, residents=residents)
-    app = web.Application(middlewares=[_errors], client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=[ends_of(life, _error_body)], client_max_size=LARGEST_BODY)
     app.add_routes(
         [
             web.get("/", _running),

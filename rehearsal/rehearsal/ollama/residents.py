@@ -14,10 +14,12 @@ import math
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
-from rehearsal.errors import OutOfMemory, Refusal, ServerBusy
+from rehearsal.ballast import Ballast
+from rehearsal.errors import OutOfMemory, ProcessDied, Refusal, ServerBusy
 from rehearsal.faults import Faults
 from rehearsal.pace import Pace
 from rehearsal.record import EventKind, Record
@@ -73,11 +75,20 @@ def choose_victim(residents: Iterable[Resident]) -> Resident:
 class Residents:
     """Who may use which loaded model; loads, evicts and expires as the limits say."""
 
-    def __init__(self, limits: OllamaLimits, *, pace: Pace, record: Record, faults: Faults) -> None:
+    def __init__(
+        self,
+        limits: OllamaLimits,
+        *,
+        pace: Pace,
+        record: Record,
+        faults: Faults,
+        ballast: Ballast,
+    ) -> None:
         self._limits = limits
         self._pace = pace
         self._record = record
         self._faults = faults
+        self._ballast = ballast
         self._loaded: dict[str, Resident] = {}
         self._loader = anyio.Lock()
         self._waiting = 0
@@ -119,8 +130,25 @@ class Residents:
         self._release(resident)
 
     def unload(self, name: str) -> None:
-        """Let `name` go as soon as nobody uses it; true at once of an idle one."""
+        """
+        Let `name` go as soon as nobody uses it; true at once of an idle one.
+
+        Raises the `Refusal` or `ProcessDied` a fault asks for.
+        """
         resident = self._loaded.get(name)
+        fault = self._faults.take(("error", "hang", "ignore", "die"), model=name, on="unload")
+        match fault:
+            case None:
+                pass
+            case _ if fault.kind == "die":
+                raise ProcessDied(fault.down_seconds)
+            case _ if fault.kind == "error":
+                raise Refusal(fault.message or "rehearsed failure", status=fault.status)
+            case _ if fault.kind == "hang" and resident is not None:
+                resident.leaving, resident.gone_at = True, math.inf
+                return
+            case _:
+                return
         if resident is not None:
             resident.keep_alive = 0.0
             if resident.ready and not resident.users:
@@ -129,8 +157,13 @@ class Residents:
 
     def crash(self, name: str) -> None:
         """The process of `name` died: its memory is free at once."""
-        if self._loaded.pop(name, None) is not None:
-            self._record.happened("unloaded", name)
+        if self._gone(name):
+            self._record.happened("died", name)
+
+    def crash_all(self) -> None:
+        """The server died, and every model with it."""
+        for name in list(self._loaded):
+            self.crash(name)
 
     @contextmanager
     def _in_queue(self) -> Iterator[None]:
@@ -197,8 +230,8 @@ class Residents:
             outcome = "load_failed"
             raise
         finally:
-            if not resident.ready:
-                self._loaded.pop(plan.model.name, None)
+            if not resident.ready and self._loaded.get(plan.model.name) is resident:
+                self._gone(plan.model.name)
             self._record.happened(outcome, plan.model.name)
         return resident
 
@@ -218,11 +251,13 @@ class Residents:
             await self._remove(victim)
 
     async def _read_from_disk(self, model: ScriptedModel) -> None:
-        fault = self._faults.take(("error", "hang", "oom"), model=model.name, on="load")
+        fault = self._faults.take(("error", "hang", "oom", "die"), model=model.name, on="load")
         seconds = model.seconds_to_load * self._faults.slowness(model.name, on="load")
         match fault:
             case None:
-                await self._pace.sleep(seconds)
+                await self._fill(model, seconds)
+            case _ if fault.kind == "die":
+                raise ProcessDied(fault.down_seconds)
             case _ if fault.kind == "hang":
                 await anyio.sleep_forever()
             case _ if fault.kind == "oom":
@@ -230,6 +265,22 @@ class Residents:
                 raise self._out_of_memory(model, fault.message)
             case _:
                 raise Refusal(fault.message or "rehearsed failure", status=fault.status)
+
+    async def _fill(self, model: ScriptedModel, seconds: float) -> None:
+        """Take its memory and its time, both spread over the same scripted `seconds`."""
+        ready_at = self._pace.now() + seconds
+        await self._ballast.hold(
+            model.name,
+            model.size_gb,
+            seconds=self._pace.as_real(seconds),
+            died=partial(self.crash, model.name),
+        )
+        await self._pace.sleep(max(ready_at - self._pace.now(), 0.0))
+
+    def _gone(self, name: str) -> bool:
+        """Out of memory, whatever it was doing; false when it was not there."""
+        self._ballast.drop(name)
+        return self._loaded.pop(name, None) is not None
 
     def _out_of_memory(self, model: ScriptedModel, message: str | None) -> Refusal:
         if message is not None:
@@ -258,9 +309,10 @@ class Residents:
                 continue
             resident.leaving = True
             if resident.gone_at is None:
-                resident.gone_at = resident.expires_at + self._limits.unload_seconds
+                slowness = self._faults.slowness(name, on="unload")
+                resident.gone_at = resident.expires_at + self._limits.unload_seconds * slowness
             if resident.gone_at <= now:
-                del self._loaded[name]
+                self._gone(name)
                 self._record.happened("unloaded", name, at=self._pace.as_real(resident.gone_at))
 
     def _free_gb(self) -> float:

@@ -15,9 +15,12 @@ from rehearsal.openai.requests import Completion, parse_completion
 from rehearsal.openai.shelf import Served, Shelf
 from rehearsal.performance import Outcome, Part, Scene, perform
 from rehearsal.record import RequestEntry
-from rehearsal.replies import choose_reply
+from rehearsal.replies import Reply, choose_reply
 from rehearsal.stage import Rehearsal
 from rehearsal.streaming import Stream, break_connection
+
+GIBBERISH = "!!!!!!!!!!!!!!!!"
+"""What comes of weights that were dropped and never read again."""
 
 
 class Completions:
@@ -43,13 +46,14 @@ class Completions:
     async def _play(
         self, asked: Completion, served: Served, entry: RequestEntry, answer: "_Answer"
     ) -> None:
-        async with served.slots:
+        async with self._shelf.uses(served) as sane, served.slots:
             entry.started = self._stage.pace.real()
             thinks = asked.thinks and served.model.can("thinking")
             conversation = asked.conversation
+            reply = choose_reply(self._stage.script, served.model, conversation, thinks=thinks)
             scene = Scene(
                 model=served.model,
-                reply=choose_reply(self._stage.script, served.model, conversation, thinks=thinks),
+                reply=reply if sane else Reply(GIBBERISH),
                 prompt_tokens=conversation.size(),
                 limit=asked.limit,
                 shaped=conversation.shape is not None,

@@ -36,7 +36,7 @@ class Embeddings:
             texts = _texts(body)
             size = sum(tokens.count(text) for text in texts)
             try:
-                async with served.slots:
+                async with self._shelf.uses(served), served.slots:
                     entry.started = self._stage.pace.real()
                     scene = Scene(served.model, Reply(), prompt_tokens=size)
                     await perform(scene, stage=self._stage, entry=entry, emit=say_nothing)

@@ -1,5 +1,7 @@
 """The models an OpenAI-style server was started with: always loaded, so many requests at once."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -18,11 +20,25 @@ class Served:
     slots: anyio.Semaphore
 
 
+Uses = Callable[[Served], AbstractAsyncContextManager[bool]]
+"""Waits until the model is in memory and keeps it there; false: its weights are garbage."""
+
+
+@asynccontextmanager
+async def _always(_: Served) -> AsyncIterator[bool]:
+    yield True
+
+
 class Shelf:
-    """What is served, by exact name."""
+    """
+    What is served, by exact name.
+
+    `uses` is asked before a model answers; by default every model is always in memory.
+    """
 
     def __init__(self, stage: Rehearsal) -> None:
         self._faults = stage.faults
+        self.uses: Uses = _always
         self._created = int(stage.pace.wall())
         self._served = {
             model.name: Served(model, anyio.Semaphore(stage.script.openai.parallel))
@@ -37,17 +53,20 @@ class Shelf:
             raise NotServed(name)
         return served
 
+    def all(self) -> list[Served]:
+        """Every model that has not vanished."""
+        return [served for name, served in self._served.items() if not self._faults.vanished(name)]
+
     async def models(self, _: web.Request) -> web.Response:
         """`GET /v1/models`."""
         models = [
             {
-                "id": name,
+                "id": served.model.name,
                 "object": "model",
                 "created": self._created,
                 "owned_by": "rehearsal",
                 "max_model_len": served.model.context,
             }
-            for name, served in self._served.items()
-            if not self._faults.vanished(name)
+            for served in self.all()
         ]
         return web.json_response({"object": "list", "data": models})

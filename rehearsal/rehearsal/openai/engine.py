@@ -1,0 +1,108 @@
+"""
+The one engine behind vLLM, SGLang and TensorRT-LLM: its models are in memory, or it sleeps.
+
+    awake ⇄ in use ──sleep──▶ asleep (weights kept, or lost until they are read again) ──wake──▶
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+
+from rehearsal.errors import ProcessDied, Refusal
+from rehearsal.faults import Fault
+from rehearsal.openai.shelf import Served, Shelf
+from rehearsal.stage import Rehearsal
+
+UNLOAD_FAULTS = ("error", "hang", "ignore", "die")
+LOAD_FAULTS = ("error", "hang", "oom", "die")
+
+
+class Engine:
+    """Who uses it, and what of it is in memory."""
+
+    def __init__(self, stage: Rehearsal, shelf: Shelf) -> None:
+        self._stage = stage
+        self._shelf = shelf
+        self._changed = anyio.Event()
+        self.forget()
+
+    def forget(self) -> None:
+        """The process ended; the next one starts awake, with its weights."""
+        self.users = 0
+        self.asleep = False
+        self.has_weights = True
+        self._notify()
+
+    @property
+    def name(self) -> str:
+        """The model that faults and records mean."""
+        return next((served.model.name for served in self._shelf.all()), "")
+
+    @asynccontextmanager
+    async def uses(self, _: Served) -> AsyncIterator[bool]:
+        """A place in the engine once it is awake; false: there are no weights in it."""
+        while self.asleep:
+            await self._changed.wait()
+        self.users += 1
+        try:
+            yield self.has_weights
+        finally:
+            self.users -= 1
+            self._notify()
+
+    async def until_idle(self) -> None:
+        """Wait until nobody uses it."""
+        while self.users:
+            await self._changed.wait()
+
+    async def sleep(self, *, keeps_weights: bool) -> None:
+        """Give the memory back. Raises what a fault on `unload` asks for."""
+        fault = self._stage.faults.take(UNLOAD_FAULTS, model=self.name, on="unload")
+        if fault is not None:
+            if fault.kind == "ignore":
+                return
+            await strike(fault)
+        slowness = self._stage.faults.slowness(self.name, on="unload")
+        await self._stage.pace.sleep(self._stage.script.openai.unload_seconds * slowness)
+        self.asleep = True
+        self.has_weights = self.has_weights and keeps_weights
+        self._stage.record.happened("parked", self.name)
+
+    async def read_weights(self) -> None:
+        """Take the time of a load. Raises what a fault on `load` asks for."""
+        await self._load(sum(served.model.seconds_to_load for served in self._shelf.all()))
+        self.has_weights = True
+
+    async def wake(self) -> None:
+        """Be usable again, with whatever weights there are."""
+        if not self.asleep:
+            return
+        await self._load(0.0)
+        self.asleep = False
+        self._stage.record.happened("woken", self.name)
+        self._notify()
+
+    async def _load(self, seconds: float) -> None:
+        fault = self._stage.faults.take(LOAD_FAULTS, model=self.name, on="load")
+        if fault is not None:
+            await strike(fault)
+        slowness = self._stage.faults.slowness(self.name, on="load")
+        await self._stage.pace.sleep(seconds * slowness)
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+async def strike(fault: Fault) -> None:
+    """What a fault does to a load or an unload; never returns."""
+    match fault.kind:
+        case "hang":
+            await anyio.sleep_forever()
+        case "die":
+            raise ProcessDied(fault.down_seconds)
+        case "oom":
+            raise Refusal(fault.message or "CUDA out of memory.")
+        case _:
+            raise Refusal(fault.message or "rehearsed failure", status=fault.status)
