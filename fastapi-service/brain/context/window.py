@@ -1,6 +1,6 @@
 """What fits into a model's context. Pure: texts and numbers in, a prompt out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,6 +9,7 @@ from brain.context.conversation import Entry
 from brain.context.errors import TooLong
 from brain.llm.messages import Message
 from brain.llm.tokens import TOKENS_PER_MESSAGE, estimate, estimate_message
+from brain.vram.pressure import Level
 
 ANSWER_SHARE = 4
 """One part in four of the context is kept free for the answer …"""
@@ -19,12 +20,33 @@ MAX_ANSWER_TOKENS = 4096
 CHECKPOINT_SHARE = 3
 """The minutes of what came before take at most one part in three of what the question leaves."""
 
+HISTORY_SHARE: Mapping[Level, float] = {Level.CALM: 1.0, Level.WARN: 0.5, Level.CRIT: 0.2}
+"""
+How much of what the question leaves is used for what was said before, by how short memory is.
+
+A longer prompt takes more working memory while it is read; the question itself is never cut.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What goes to the model, and its size as estimated without correction."""
+    """
+    What goes to the model, and its size as estimated without correction.
+
+    `shortened`: more of the conversation would have fitted if memory were not short.
+    """
 
     system: str
+    messages: Sequence[Message]
+    estimated: int
+    shortened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What of the conversation is shown, and its estimated size."""
+
+    minutes: str
     messages: Sequence[Message]
     estimated: int
 
@@ -43,29 +65,40 @@ def fit(
     name_speakers: bool,
     checkpoint: Checkpoint | None = None,
     ratio: float = 1.0,
+    level: Level = Level.CALM,
 ) -> Fitted:
     """
     The question, the minutes of what `checkpoint` stands for, and the newest of `entries` that fit.
 
     Whole turns are left out, oldest first; nothing begins with an answer. `name_speakers` puts each
     person's name in front of what they said. `ratio` is how many tokens of this model an estimated
-    one is. Raises `TooLong` when the question alone does not fit.
+    one is. The shorter memory is (`level`), the less of the conversation is shown. Raises `TooLong`
+    when the question alone does not fit.
     """
-    whole = int(room_for_prompt(context_tokens) / ratio)
-    room = whole - estimate_message(system)
+    room = int(room_for_prompt(context_tokens) / ratio) - estimate_message(system)
     last = _message(question, name_speakers)
     needed = estimate_message(last.text)
     if needed > room:
         raise TooLong(length=ceil(needed * ratio), limit=max(int(room * ratio), 0), unit="tokens")
-    room -= needed
-    minutes = framed(checkpoint, room=room // CHECKPOINT_SHARE)
-    room -= estimate(minutes)
-    kept, taken = _newest(entries, room, name_speakers)
+    left = room - needed
+    before = _before(entries, checkpoint, int(left * HISTORY_SHARE[level]), name_speakers)
+    all_of_it = before if not level else _before(entries, checkpoint, left, name_speakers)
     return Fitted(
-        system=f"{system}\n\n{minutes}" if minutes else system,
-        messages=[*kept, last],
-        estimated=whole - room + taken,
+        system=f"{system}\n\n{before.minutes}" if before.minutes else system,
+        messages=[*before.messages, last],
+        estimated=estimate_message(system) + needed + before.estimated,
+        shortened=before.estimated < all_of_it.estimated,
     )
+
+
+def _before(
+    entries: Sequence[Entry], checkpoint: Checkpoint | None, room: int, name_speakers: bool
+) -> _Before:
+    """The minutes, and the newest whole turns, that fit into `room`."""
+    minutes = framed(checkpoint, room=room // CHECKPOINT_SHARE)
+    size = estimate(minutes)
+    kept, taken = _newest(entries, room - size, name_speakers)
+    return _Before(minutes, kept, size + taken)
 
 
 def _newest(entries: Sequence[Entry], room: int, name_speakers: bool) -> tuple[list[Message], int]:

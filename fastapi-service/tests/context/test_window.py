@@ -7,6 +7,7 @@ from brain.context.conversation import Entry
 from brain.context.errors import TooLong
 from brain.context.window import Fitted, fit, room_for_prompt
 from brain.llm.tokens import estimate_message
+from brain.vram.pressure import Level
 
 entries = st.lists(
     st.builds(Entry, st.sampled_from(["user", "assistant"]), st.text(max_size=200)), max_size=30
@@ -31,6 +32,7 @@ def window(
     named: bool = False,
     checkpoint: Checkpoint | None = None,
     ratio: float = 1.0,
+    level: Level = Level.CALM,
 ) -> Fitted:
     return fit(
         system="You are kind.",
@@ -40,6 +42,7 @@ def window(
         name_speakers=named,
         checkpoint=checkpoint,
         ratio=ratio,
+        level=level,
     )
 
 
@@ -110,3 +113,37 @@ def test_what_is_kept_fits_and_ends_with_the_question(
     size += sum(estimate_message(message.text) for message in fitted.messages)
     assert abs(size - fitted.estimated) <= 2
     assert size * ratio <= room_for_prompt(tokens) + 2 * ratio
+
+
+def test_the_shorter_memory_is_the_less_of_the_conversation_is_shown() -> None:
+    said = [Entry("user", "word " * 30), Entry("assistant", "more " * 30)] * 20
+    calm, warn, crit = (window(said, tokens=2000, level=level) for level in Level)
+    assert len(calm.messages) > len(warn.messages) > len(crit.messages) > 1
+    assert calm.estimated > warn.estimated > crit.estimated
+    assert [fitted.shortened for fitted in (calm, warn, crit)] == [False, True, True]
+
+
+def test_the_minutes_too_take_less_when_memory_is_short() -> None:
+    many = minutes(*(f"Fact {n} is this one." for n in range(50)), text="long " * 200)
+    calm, crit = (window([], checkpoint=many, level=level) for level in (Level.CALM, Level.CRIT))
+    assert len(crit.system) < len(calm.system)
+    assert crit.shortened
+
+
+def test_a_short_conversation_is_shown_whole_although_memory_is_short() -> None:
+    said = [Entry("user", "one"), Entry("assistant", "two")]
+    fitted = window(said, level=Level.CRIT)
+    assert texts(fitted) == ["one", "two", "?"]
+    assert not fitted.shortened
+
+
+@given(entries, checkpoints)
+def test_a_question_that_fits_is_never_refused_because_memory_is_short(
+    said: list[Entry], checkpoint: Checkpoint | None
+) -> None:
+    fitted = window(said, question="word " * 120, tokens=200, checkpoint=checkpoint)
+    under = window(
+        said, question="word " * 120, tokens=200, checkpoint=checkpoint, level=Level.CRIT
+    )
+    assert under.messages[-1] == fitted.messages[-1]
+    assert under.estimated <= fitted.estimated
