@@ -12,13 +12,13 @@ from brain.jobs.queue import Claim, JobQueue
 from brain.jobs.repository import JobRepository, Stored
 from shared.clock import ManualClock
 from shared.errors import StoreUnavailable
-from shared.protocol import Done, Failed
+from shared.protocol import AskOptions, Done, Failed
 from shared.store import Item, Key, Row, Store, Write
 
 numbers = count(1)
 
 
-def a_job(ask: str, *, conversation: str = "", client: str = "c") -> Job:
+def a_job(ask: str, *, conversation: str = "", client: str = "c", model: str = "") -> Job:
     order = next(numbers)
     return Job(
         request_id=request_id_for("service", client, ask),
@@ -32,6 +32,7 @@ def a_job(ask: str, *, conversation: str = "", client: str = "c") -> Job:
         surface="discord",
         asked_at=0.0,
         order=order,
+        options=AskOptions(model=model or None),
     )
 
 
@@ -459,3 +460,110 @@ async def test_a_replaced_queue_learns_it_when_it_reconciles(
     await a_queue(store, clock)
     with pytest.raises(Superseded):
         await before.reconcile()
+
+
+async def served(queue: JobQueue, jobs: int) -> list[str]:
+    asks = []
+    for _ in range(jobs):
+        claim = await take(queue)
+        asks.append(claim.job.ask_id)
+        await queue.end(claim.job, done(claim.job))
+    return asks
+
+
+async def test_questions_for_a_model_in_memory_pass_those_for_another(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    for ask, model in (("0", "small"), ("1", "big"), ("2", "small"), ("3", "big"), ("4", "small")):
+        await queue.put(a_job(ask, model=model))
+    assert [job.ask_id for job in queue.waiting()] == ["2", "4", "1", "3"]
+    assert await served(queue, 5) == ["0", "2", "4", "1", "3"]
+
+
+async def test_nobody_is_passed_more_than_eight_times(store: Store, clock: ManualClock) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    await queue.put(a_job("first", model="small"))
+    await queue.put(a_job("big", model="big"))
+    for number in range(10):
+        await queue.put(a_job(str(number), model="small"))
+    assert (await served(queue, 12)).index("big") == 9
+
+
+async def test_a_question_whose_model_nobody_can_tell_keeps_its_place(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    for ask, model in (("0", "small"), ("1", ""), ("2", "small"), ("3", "")):
+        await queue.put(a_job(ask, model=model))
+    assert await served(queue, 4) == ["0", "1", "2", "3"]
+
+
+async def test_a_conversation_keeps_its_order_whatever_is_in_memory(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    await queue.put(a_job("0", model="small"))
+    for ask, model in (("1", "big"), ("2", "small")):
+        await queue.put(a_job(ask, model=model, conversation="x"))
+    assert await served(queue, 3) == ["0", "1", "2"]
+
+
+async def test_while_one_waits_for_its_model_its_slot_serves_those_whose_model_is_there(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    for ask, model in (("0", "big"), ("1", "huge"), ("2", ""), ("3", "small")):
+        await queue.put(a_job(ask, model=model))
+    waits = await take(queue)
+    assert await nothing_to_take(queue)
+    queue.slot(waits).lend()
+    small = await take(queue)
+    assert small.job.ask_id == "3"
+    assert await nothing_to_take(queue)
+    await queue.end(small.job, done(small.job))
+    await queue.slot(waits).regain()
+    assert await nothing_to_take(queue)
+    assert [job.ask_id for job in queue.waiting()] == ["2", "1"]
+    await queue.end(waits.job, done(waits.job))
+    assert await served(queue, 2) == ["2", "1"]
+
+
+async def test_a_new_question_for_a_model_in_memory_starts_at_once_on_a_lent_slot(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    await queue.put(a_job("0", model="big"))
+    queue.slot(await take(queue)).lend()
+    await queue.put(a_job("1", model="big"))
+    placed = await queue.put(a_job("2", model="small"))
+    assert queue.is_running(placed.request_id)
+    assert (await take(queue)).job.ask_id == "2"
+
+
+async def test_who_was_passed_eight_times_is_passed_on_lent_slots_no_more(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    for ask in ("0", "1"):
+        await queue.put(a_job(ask, model="big"))
+    queue.slot(await take(queue)).lend()
+    for number in range(8):
+        await queue.put(a_job(f"small {number}", model="small"))
+        await served(queue, 1)
+    await queue.put(a_job("late", model="small"))
+    assert await nothing_to_take(queue)
+
+
+async def test_an_attempt_that_ends_while_its_slot_is_lent_leaves_no_slot_behind(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    await queue.put(a_job("0", model="big"))
+    waits = await take(queue)
+    queue.slot(waits).lend()
+    await queue.give_back(waits, after_seconds=1, counts=True)
+    for ask in ("1", "2"):
+        await queue.put(a_job(ask, model="small"))
+    await take(queue)
+    assert await nothing_to_take(queue)
