@@ -9,7 +9,9 @@ text, status lines) are dropped, oldest first, when a client takes too long; a g
 shows it. End frames and artifacts are kept; should even those pass their bound, the store still
 has every end frame.
 
-What is not sent yet is merged: a slow client gets fewer, longer pieces instead of losing some.
+What is not sent yet is merged: a slow client gets fewer, longer pieces instead of losing some. More
+of a text that is being shown already goes out at most every `PACE_SECONDS`, so that the pieces of
+many answers for one client share their way; everything else goes at once.
 """
 
 import secrets
@@ -35,6 +37,27 @@ MAX_LASTING_FRAMES = 1_000
 MAX_IDLE_OUTBOXES = 1_000
 MAX_PIECE_CHARS = 16_000
 """An unsent piece grows to this before the next one gets a number of its own."""
+
+PACE_SECONDS = 0.01
+"""Well under what a person notices between two pieces of a text."""
+
+
+class _Bell:
+    """Wakes the one who waits; ringing costs nothing while nobody does."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    def silence(self) -> None:
+        if self._event.is_set():
+            self._event = anyio.Event()
+
+    async def wait(self) -> None:
+        if not self._event.is_set():
+            await self._event.wait()
 
 
 @dataclass(slots=True)
@@ -81,6 +104,7 @@ class Reader:
         self.sent = sent
         self.resumed = resumed
         self.replaced = anyio.Event()
+        self._read_at = float("-inf")
 
     @property
     def session_id(self) -> str:
@@ -93,14 +117,22 @@ class Reader:
 
     async def next_frames(self) -> list[tuple[int, ToClient]]:
         """Wait for unsent frames and return them in order; they count as sent."""
+        outbox = self._outbox
         while True:
-            news = self._outbox.news
-            found = [] if self.replaced.is_set() else self._outbox.unsent(after=self.sent)
+            await outbox.news.wait()
+            rest = self._read_at + PACE_SECONDS - anyio.current_time()
+            if rest > 0:
+                with anyio.move_on_after(rest):
+                    await outbox.hurry.wait()
+            if self.replaced.is_set():
+                await anyio.sleep_forever()
+            found = outbox.unsent(after=self.sent)
+            outbox.news.silence()
+            outbox.hurry.silence()
             if found:
-                self.sent = found[-1][0]
-                self._outbox.sent = self.sent
+                self._read_at = anyio.current_time()
+                self.sent = outbox.sent = found[-1][0]
                 return found
-            await news.wait()
 
     def acknowledge(self, seq: int) -> list[End]:
         """Forget all frames up to `seq`; the end frames among them, which have now been shown."""
@@ -117,11 +149,14 @@ class Outbox:
     def __init__(self) -> None:
         self.session_id = ""
         self.sent = 0
-        self.news = anyio.Event()
+        self.news = _Bell()
+        self.hurry = _Bell()
+        """There is news that does not only go on with what is being shown."""
         self._last = 0
         self._light: dict[int, ToClient] = {}
         self._lasting: dict[int, ToClient] = {}
-        self._open_piece: dict[str, int] = {}
+        self._newest: dict[str, tuple[int, ToClient]] = {}
+        """The last frame of each running ask, sent or not."""
         self._live: dict[str, _Live] = {}
         self._reader: Reader | None = None
 
@@ -135,16 +170,19 @@ class Outbox:
         lasting = isinstance(frame, Done | Failed | Artifact)
         if not lasting and not self.session_id:
             return  # nobody has greeted yet; `greet` tells what is going on
-        if isinstance(frame, Delta | Thinking) and self._merge(frame):
+        goes_on = isinstance(frame, Delta | Thinking) and self._goes_on(frame)
+        if goes_on and self._merge(frame):
             return
         self._last += 1
         (self._lasting if lasting else self._light)[self._last] = frame
-        if ask_id is not None:
-            self._open_piece[ask_id] = self._last
-            if isinstance(frame, Done | Failed):
-                del self._open_piece[ask_id]
+        if isinstance(frame, Done | Failed):
+            self._newest.pop(ask_id, None)
+        elif ask_id is not None:
+            self._newest[ask_id] = self._last, frame
         self._forget_the_oldest()
-        self._ring()
+        if not goes_on:
+            self.hurry.ring()
+        self.news.ring()
 
     def _follow(self, ask_id: str, frame: ToClient) -> None:
         if isinstance(frame, Done | Failed):
@@ -152,18 +190,21 @@ class Outbox:
         elif isinstance(frame, Queued | Status | Delta):
             self._live.setdefault(ask_id, _Live()).note(frame)
 
+    def _goes_on(self, frame: Delta | Thinking) -> bool:
+        """Whether the frame of this ask before was a piece of the same text."""
+        _, last = self._newest.get(frame.ask_id, (0, None))
+        return isinstance(last, type(frame)) and last.attempt == frame.attempt
+
     def _merge(self, frame: Delta | Thinking) -> bool:
-        """Append to the last frame of this ask if that is an unsent piece of the same kind."""
-        seq = self._open_piece.get(frame.ask_id, 0)
-        last = self._light.get(seq) if seq > self.sent else None
-        if (
-            isinstance(last, type(frame))
-            and last.attempt == frame.attempt
-            and len(last.text) < MAX_PIECE_CHARS
-        ):
-            self._light[seq] = last.model_copy(update={"text": last.text + frame.text})
-            return True
-        return False
+        """Append to the piece before if that is not sent yet."""
+        seq, last = self._newest[frame.ask_id]
+        assert isinstance(last, Delta | Thinking)
+        if seq <= self.sent or seq not in self._light or len(last.text) >= MAX_PIECE_CHARS:
+            return False
+        merged = last.model_copy(update={"text": last.text + frame.text})
+        self._light[seq] = merged
+        self._newest[frame.ask_id] = seq, merged
+        return True
 
     def _forget_the_oldest(self) -> None:
         for kept, bound in (
@@ -172,10 +213,6 @@ class Outbox:
         ):
             while len(kept) > bound:
                 del kept[next(iter(kept))]
-
-    def _ring(self) -> None:
-        self.news.set()
-        self.news = anyio.Event()
 
     # ------------------------------------------------------------------ reading
 
@@ -194,7 +231,8 @@ class Outbox:
             self._reader.replaced.set()
         self.sent = min(after, self._last) if resumed else 0
         self._reader = Reader(self, sent=self.sent, resumed=resumed)
-        self._ring()
+        self.hurry.ring()
+        self.news.ring()
         return self._reader
 
     def _number_anew(self) -> None:
@@ -202,7 +240,7 @@ class Outbox:
         self._light.clear()
         self._lasting = dict(enumerate(ends, start=1))
         self._last = len(ends)
-        self._open_piece.clear()
+        self._newest.clear()
         for ask_id, live in self._live.items():
             for frame in live.frames(ask_id):
                 self._last += 1
@@ -271,7 +309,8 @@ class Outboxes:
     def put(self, principal: str, client_id: str, frame: ToClient) -> None:
         """Hand `frame` to that client; plain HTTP callers (no client id) fetch their end."""
         if client_id:
-            self.of(principal, client_id).put(frame)
+            known = self._outboxes.get((principal, client_id))
+            (known or self.of(principal, client_id)).put(frame)
 
     def forget(self, principal: str, client_id: str) -> None:
         """Drop the outbox of a client that will not come back."""
