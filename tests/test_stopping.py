@@ -13,7 +13,7 @@ async def test_who_is_connected_hears_that_the_brain_stops_and_gets_the_answer_l
     box.start_all(REHEARSAL_SPEED="2")
     async with box.bot() as client:
         await client.hello("bot")
-        ask_id = await client.ask("count to 60", options={"model": "rnj-1:8b"})
+        ask_id = await client.ask("count to 200", options={"model": "rnj-1:8b"})
         await client.until(lambda _: bool(client.of(ask_id, "delta")))
         box.processes["brain"].send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosed) as closed:
