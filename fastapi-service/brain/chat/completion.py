@@ -15,8 +15,8 @@ from pydantic import Field, field_serializer
 
 from brain.catalogue.models import ModelSpec
 from brain.chat.compaction import Compaction
+from brain.chat.draft import Draft, Tell, milliseconds, tell_progress, tell_status, your_turn
 from brain.chat.errors import Cancelled
-from brain.chat.turn import Draft, Tell, milliseconds, tell_progress, tell_status
 from brain.jobs.job import Job
 from brain.llm.messages import Call, Finished, Leased, Script, Text, Thinking, Turn
 from brain.llm.speaker import Speaker
@@ -168,6 +168,7 @@ class Completion:
     async def _continue(self, request: Request, draft: Draft, tell: Tell) -> Completed:
         tell_status(tell, draft, stage="routing")
         choice = draft.choice = await self._choose(request, draft, tell)
+        await your_turn(draft, tell)
         draft.routed_at = self._clock.now()
         said = _Said(request, draft, tell, self._clock)
         stream = self._speaker.complete(
@@ -184,6 +185,7 @@ class Completion:
                     case Call():
                         said.calls.append(piece)
                     case Leased():
+                        await your_turn(draft, tell)
                         draft.lease = piece.lease
                         tell_status(tell, draft, stage="generating", model=piece.lease.spec.name)
                     case Finished():

@@ -8,90 +8,41 @@ Steps do not know each other; plain values go from one to the next. What happens
 through `tell` as frames; the answer comes back as data.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import anyio
 
 from brain.chat.compaction import Compaction, ask_for_minutes
+from brain.chat.draft import (
+    Draft,
+    Tell,
+    milliseconds,
+    tell_progress,
+    tell_status,
+    your_turn,
+)
 from brain.chat.errors import EmptyAnswer, NothingToSummarize
 from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation, Entry
 from brain.context.repository import ConversationRepository
 from brain.context.summary import checkpoint_of, older, read_minutes
 from brain.context.window import fit, room_for_prompt
-from brain.jobs.job import Job
-from brain.jobs.queue import Claim
 from brain.llm.errors import ContextExceeded
-from brain.llm.messages import Finished, Heard, Leased, Text, Thinking
+from brain.llm.messages import Heard, Leased, Text, Thinking
 from brain.llm.speaker import Prompt, Speaker
 from brain.llm.tokens import Estimates
 from brain.routing.prompts import system_prompt
 from brain.routing.router import Router
 from brain.routing.routes import Choice, Previous, parse_route
-from brain.vram.orchestrator import Lease, Orchestrator, Progress
+from brain.vram.orchestrator import Orchestrator
 from shared.clock import Clock
-from shared.protocol import Delta, Done, Stage, Status, Timings, ToClient, Usage
+from shared.protocol import Delta, Done, Timings
 from shared.protocol import Thinking as ThinkingFrame
 from shared.store import Write
 
-Tell = Callable[[ToClient], None]
 MAX_ANSWER_BYTES = 180_000
 """About 40,000 words; with what JSON adds it fits into a row of the store (400 KB)."""
 
 KEPT_TURNS = 2
 """Turns that stay as they were said when a person asks for a summary."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """An answer as far as it has come; a cancelled turn leaves what it had."""
-
-    claim: Claim
-    started_at: float
-    conversation: Conversation | None = None
-    choice: Choice | None = None
-    lease: Lease | None = None
-    pieces: list[str] = field(default_factory=list)
-    size: int = 0
-    finished: Finished = field(default_factory=Finished)
-    asked_tokens: int = 0
-    heard: int = 0
-    checkpoint: Checkpoint | None = None
-    routed_at: float | None = None
-    first_token_at: float | None = None
-
-    @property
-    def job(self) -> Job:
-        return self.claim.job
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces)
-
-    def usage(self) -> Usage:
-        """
-        What the model has read and said so far, also when it was broken off.
-
-        The server's own counts where it has given them, else the estimate and the pieces.
-        """
-        return Usage(
-            input_tokens=self.finished.input_tokens + self.asked_tokens,
-            output_tokens=self.finished.output_tokens + self.heard,
-        )
-
-    def begins(self, tokens: int) -> None:
-        """A model is being asked about `tokens` tokens."""
-        self.asked_tokens, self.heard = tokens, 0
-
-    def ends(self, finished: Finished) -> None:
-        """The model has said all it will for now."""
-        self.finished = Finished(
-            self.finished.input_tokens + (finished.input_tokens or self.asked_tokens),
-            self.finished.output_tokens + (finished.output_tokens or self.heard),
-            finished.truncated,
-        )
-        self.asked_tokens = self.heard = 0
 
 
 class Turn:
@@ -151,6 +102,7 @@ class Turn:
             previous=_previous(conversation),
             tell=lambda progress: tell_progress(tell, draft, progress),
         )
+        await your_turn(draft, tell)
         draft.routed_at = self._clock.now()
         await self._speak_fitting(draft, tell)
         if not draft.text.strip():
@@ -350,37 +302,3 @@ def _news(conversation: Conversation) -> str | None:
     if checkpoint is None or (last is not None and last[1].checkpoints == checkpoint.number):
         return None
     return checkpoint.news
-
-
-def tell_status(
-    tell: Tell, draft: Draft, stage: Stage, *, model: str | None = None, detail: str | None = None
-) -> None:
-    """Say where the answer of `draft` is."""
-    tell(
-        Status(
-            ask_id=draft.job.ask_id,
-            attempt=draft.claim.attempt,
-            stage=stage,
-            model=model,
-            detail=detail,
-        )
-    )
-
-
-def tell_progress(tell: Tell, draft: Draft, progress: Progress) -> None:
-    """Say what the answer of `draft` waits for."""
-    tell(
-        Status(
-            ask_id=draft.job.ask_id,
-            attempt=draft.claim.attempt,
-            stage=progress.stage,
-            model=progress.model,
-            eta_seconds=progress.eta_seconds,
-            detail=progress.detail,
-        )
-    )
-
-
-def milliseconds(seconds: float) -> int:
-    """Whole ones, never negative."""
-    return max(0, round(seconds * 1000))

@@ -18,11 +18,12 @@ from anyio.abc import TaskGroup
 
 from brain.chat.books import Book
 from brain.chat.completion import Completion
+from brain.chat.draft import Draft
 from brain.chat.endings import NOTHING, SAVE_RETRY_SECONDS, Endings, crash, failed
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
 from brain.chat.positions import Positions
-from brain.chat.turn import Draft, Turn
+from brain.chat.turn import Turn
 from brain.jobs.errors import GivenUp
 from brain.jobs.job import Job
 from brain.jobs.queue import Claim, JobQueue
@@ -173,7 +174,7 @@ class Worker:
             del self._works[request_id]
 
     async def _attempt(self, work: _Work) -> None:
-        draft = Draft(work.claim, started_at=self._clock.now())
+        draft = Draft(work.claim, self._queue.slot(work.claim), started_at=self._clock.now())
         outcome: End | BoundaryError | None = None
         with work.scope:
             outcome = await self._try(work, draft)

@@ -42,7 +42,7 @@ class Slots:
         started = self._workers()
         if started < self._count:
             return "own"
-        if started - len(self._lent) < self._count and started < self._count + MAX_LENT:
+        if self._at_work() < self._count and started < self._count + MAX_LENT:
             return "lent"
         return "none"
 
@@ -64,6 +64,10 @@ class Slots:
             self._lent.add(request_id)
             self._pass_on()
 
+    def must_wait(self, request_id: str) -> bool:
+        """Whether it lent its slot and would have to wait for another."""
+        return request_id in self._lent and self._at_work() >= self._count
+
     async def regain(self, request_id: str) -> None:
         """Return when it holds a slot again, at once if it never lent it or one is free."""
         if request_id not in self._lent:
@@ -81,10 +85,13 @@ class Slots:
 
     def _hand_out(self) -> None:
         """Those who want a slot back go before everybody who was not started yet."""
-        while self._returning and self._workers() - len(self._lent) < self._count:
+        while self._returning and self._at_work() < self._count:
             oldest = min(self._returning, key=lambda one: self._started[one].job.order)
             self._lent.discard(oldest)
             self._returning.pop(oldest).set()
+
+    def _at_work(self) -> int:
+        return self._workers() - len(self._lent)
 
     def _workers(self) -> int:
         return sum(place.needs_worker for place in self._started.values())
@@ -100,6 +107,11 @@ class Slot:
     def lend(self) -> None:
         """Let another be answered meanwhile; twice is once."""
         self._slots.lend(self._request_id)
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether it was lent and is needed by those who have one."""
+        return self._slots.must_wait(self._request_id)
 
     async def regain(self) -> None:
         """Wait until it is this one's turn again; at once if the slot was not lent."""

@@ -1,0 +1,111 @@
+"""An answer that is being made, and what is said meanwhile about how far it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from brain.context.checkpoint import Checkpoint
+from brain.context.conversation import Conversation
+from brain.jobs.job import Job
+from brain.jobs.queue import Claim
+from brain.jobs.slots import Slot
+from brain.llm.messages import Finished
+from brain.routing.routes import Choice
+from brain.vram.orchestrator import Lease, Progress
+from shared.protocol import Stage, Status, ToClient, Usage
+
+Tell = Callable[[ToClient], None]
+OTHERS_FIRST = "the model is ready; answers that were begun meanwhile come first"
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer as far as it has come; a cancelled turn leaves what it had."""
+
+    claim: Claim
+    slot: Slot
+    started_at: float
+    conversation: Conversation | None = None
+    choice: Choice | None = None
+    lease: Lease | None = None
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+    finished: Finished = field(default_factory=Finished)
+    asked_tokens: int = 0
+    heard: int = 0
+    checkpoint: Checkpoint | None = None
+    routed_at: float | None = None
+    first_token_at: float | None = None
+
+    @property
+    def job(self) -> Job:
+        return self.claim.job
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def usage(self) -> Usage:
+        """
+        What the model has read and said so far, also when it was broken off.
+
+        The server's own counts where it has given them, else the estimate and the pieces.
+        """
+        return Usage(
+            input_tokens=self.finished.input_tokens + self.asked_tokens,
+            output_tokens=self.finished.output_tokens + self.heard,
+        )
+
+    def begins(self, tokens: int) -> None:
+        """A model is being asked about `tokens` tokens."""
+        self.asked_tokens, self.heard = tokens, 0
+
+    def ends(self, finished: Finished) -> None:
+        """The model has said all it will for now."""
+        self.finished = Finished(
+            self.finished.input_tokens + (finished.input_tokens or self.asked_tokens),
+            self.finished.output_tokens + (finished.output_tokens or self.heard),
+            finished.truncated,
+        )
+        self.asked_tokens = self.heard = 0
+
+
+def tell_status(
+    tell: Tell, draft: Draft, stage: Stage, *, model: str | None = None, detail: str | None = None
+) -> None:
+    """Say where the answer of `draft` is."""
+    tell(
+        Status(
+            ask_id=draft.job.ask_id,
+            attempt=draft.claim.attempt,
+            stage=stage,
+            model=model,
+            detail=detail,
+        )
+    )
+
+
+async def your_turn(draft: Draft, tell: Tell) -> None:
+    """Return when `draft` has the slot again that it lent while it waited for a model."""
+    if draft.slot.must_wait:
+        tell_status(tell, draft, "waiting", detail=OTHERS_FIRST)
+    await draft.slot.regain()
+
+
+def tell_progress(tell: Tell, draft: Draft, progress: Progress) -> None:
+    """Say what the answer of `draft` waits for; others may use its slot until `your_turn`."""
+    draft.slot.lend()
+    tell(
+        Status(
+            ask_id=draft.job.ask_id,
+            attempt=draft.claim.attempt,
+            stage=progress.stage,
+            model=progress.model,
+            eta_seconds=progress.eta_seconds,
+            detail=progress.detail,
+        )
+    )
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole ones, never negative."""
+    return max(0, round(seconds * 1000))
