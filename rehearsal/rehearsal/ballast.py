@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.abc import Process, TaskGroup
 
+from rehearsal.beside import beside
 from rehearsal.errors import RunnerDied
 
 BYTES_PER_MB = 1_000_000
@@ -47,7 +48,7 @@ class Ballast:
         if not self._mb_per_gb:
             yield
             return
-        async with anyio.create_task_group() as self._tasks:
+        async with beside() as self._tasks:
             try:
                 yield
             finally:

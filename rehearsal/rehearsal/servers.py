@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import anyio
 from aiohttp import web
 
+from rehearsal.beside import beside
 from rehearsal.life import Life
 from rehearsal.ollama.app import ollama_app
 from rehearsal.openai.app import openai_app
@@ -66,10 +66,9 @@ async def _listening(
         await site.start()
         taken = runner.addresses[0][1]
         name = f"[{host}]" if ":" in host else host
-        async with anyio.create_task_group() as tasks:
+        async with beside() as tasks:
             tasks.start_soon(_reborn, runner, site, host, taken, life, pace)
             yield f"http://{name}:{taken}"
-            tasks.cancel_scope.cancel()
     finally:
         await runner.cleanup()
 

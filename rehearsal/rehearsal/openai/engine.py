@@ -75,10 +75,11 @@ class Engine:
         self.has_weights = True
 
     async def wake(self) -> None:
-        """Be usable again, with whatever weights there are."""
+        """Be usable again, with whatever weights there are. Faults on `load` hit only those."""
         if not self.asleep:
             return
-        await self._load(0.0)
+        if self.has_weights:
+            await self._load(0.0)
         self.asleep = False
         self._stage.record.happened("woken", self.name)
         self._notify()

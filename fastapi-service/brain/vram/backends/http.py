@@ -37,6 +37,10 @@ class Answer:
             return None
 
 
+class BrokeOff(LoadFailed):
+    """The server was there and went away while it carried out an order."""
+
+
 class Http:
     """The HTTP side of one server that speaks the OpenAI protocol."""
 
@@ -75,8 +79,8 @@ class Http:
         """
         POST `body`, wait for as long as it takes, and return the JSON that comes (None for none).
 
-        Raises `LoadFailed` when the server refuses or breaks off, `BackendUnreachable` when nobody
-        is there.
+        Raises `LoadFailed` when the server refuses (`BrokeOff` when it breaks off instead),
+        `BackendUnreachable` when nobody is there.
         """
         sent = {"Content-Type": "application/json", **(headers or {})}
         try:
@@ -88,7 +92,7 @@ class Http:
         except (aiohttp.ClientConnectorError, TimeoutError) as failure:
             raise self.unreachable(GONE) from failure
         except aiohttp.ClientError as broken:
-            raise LoadFailed(model, f"the server broke off during {path}") from broken
+            raise BrokeOff(model, f"the server broke off during {path}") from broken
         refusal = _refusal(answer)
         if refusal is not None:
             raise LoadFailed(model, refusal)

@@ -9,16 +9,16 @@ Systems"; python/sglang/srt/entrypoints/http_server.py; pull request 24123):
 * Released weights are gone unless the server keeps a copy in the machine's memory. So they are
   read from the disk again after the resume.
 * A resume without a release is an error in the engine, and no endpoint says whether memory is
-  released. So it is remembered here; a brain that starts while SGLang has released its memory
-  takes it to be awake.
+  released. So it is remembered here (`blank`: resumed, not yet with weights), and a brain that
+  starts while SGLang has released its memory takes it to be awake.
 """
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from brain.catalogue.models import ModelSpec
-from brain.vram.backends.http import GONE, Http
+from brain.vram.backends.http import GONE, BrokeOff, Http
 from brain.vram.backends.openai import charged, listed, must_be_listed
 from brain.vram.errors import BackendUnreachable, LoadFailed, ServerKind
 from brain.vram.residents import Inventory
@@ -59,7 +59,7 @@ class SglangBackend:
         self.url = self._http.url
         self._memory_gb = memory_gb
         self._unified = unified
-        self._released = False
+        self._state: Literal["awake", "released", "blank"] = "awake"
         self._weights_path: str | None = None
         self.unloads_reason = NO_SAVER
 
@@ -78,27 +78,32 @@ class SglangBackend:
             await self._learn()
         except BackendUnreachable as failure:
             if failure.reason == GONE:  # when it starts again it has its weights
-                self._released = False
+                self._state = "awake"
             raise
         memory = charged(installed, self._memory_gb)
-        parked = {name: memory.get(name, 0.0) * PARKED_SHARE for name in installed}
+        awake = self._state == "awake"
+        share = PARKED_SHARE if self._state == "released" else 1.0
         return Inventory(
             installed=installed,
-            loaded={} if self._released else memory,
-            parked=parked if self._released else {},
+            loaded=memory if awake else {},
+            parked={} if awake else {name: memory.get(name, 0.0) * share for name in installed},
             rehearsal=rehearsal,
         )
 
     async def load(self, spec: ModelSpec) -> float | None:
         """Return when the model has its memory and its weights."""
         await must_be_listed(self._http, spec.name)
-        if not self._released:
-            return None
-        await self._http.order(spec.name, "/resume_memory_occupation")
-        if self._weights_path is not None:
-            body = json.dumps({"model_path": self._weights_path}).encode()
-            await self._http.order(spec.name, "/update_weights_from_disk", body=body)
-        self._released = False
+        try:
+            if self._state == "released":
+                await self._http.order(spec.name, "/resume_memory_occupation")
+                self._state = "blank"
+            if self._state == "blank" and self._weights_path is not None:
+                body = json.dumps({"model_path": self._weights_path}).encode()
+                await self._http.order(spec.name, "/update_weights_from_disk", body=body)
+        except BrokeOff:
+            self._state = "awake"  # likewise
+            raise
+        self._state = "awake"
         return None
 
     async def unload(self, model: str) -> None:
@@ -107,14 +112,14 @@ class SglangBackend:
 
     async def park(self, model: str) -> None:
         """Return when its memory is released. Raises `LoadFailed` also when it is in use."""
-        if self._released:
+        if self._state == "released":
             return
         await self._learn()
         if not self.sleeps:
             raise LoadFailed(model, self.unloads_reason)
         await self._http.order(model, "/flush_cache")
         await self._http.order(model, "/release_memory_occupation")
-        self._released = True
+        self._state = "released"
 
     async def _learn(self) -> None:
         """What the server was started with. Raises `BackendUnreachable`."""

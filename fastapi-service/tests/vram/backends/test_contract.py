@@ -14,7 +14,6 @@ from rehearsal import Fault
 
 from .conftest import MEMORY_GB, MODEL, SPEC, Opened, backend_of
 
-pytestmark = pytest.mark.anyio
 LOADING = ("ollama", "lmstudio")
 SLEEPING = ("vllm", "sglang", "tensorrt")
 FIXED = ("openai",)
