@@ -12,7 +12,7 @@ lmstudio where none is named.
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -129,7 +129,7 @@ class ServersFile:
         """The servers now. Raises `ServersFileError`."""
         return await anyio.to_thread.run_sync(self._read)
 
-    async def watch(self) -> AsyncIterator[tuple[ServerEntry, ...]]:
+    async def watch(self) -> AsyncGenerator[tuple[ServerEntry, ...], None]:
         """
         The servers again whenever they have changed, without end.
 
