@@ -1,19 +1,24 @@
 """Whether the program behind a door is alive: it can be killed, and starts again by itself."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 
 
+async def _nothing() -> None:
+    """Most servers start with an empty memory."""
+
+
 class Life:
     """
-    The life of one server. Who keeps something in its memory is told when it ends.
+    The life of one server. Who keeps something in its memory is told when it begins and ends.
 
-    `forget` is called at a death, before anybody can connect again.
+    `remember` is awaited before anybody can connect, `forget` is called at a death.
     """
 
-    def __init__(self, forget: Callable[[], None] = lambda: None) -> None:
-        self.forget = forget
+    def __init__(self) -> None:
+        self.remember: Callable[[], Awaitable[None]] = _nothing
+        self.forget: Callable[[], None] = lambda: None
         self._died = anyio.Event()
         self._down_seconds = 0.0
 
@@ -33,6 +38,7 @@ class Life:
         self.forget()
         return self._down_seconds
 
-    def begin(self) -> None:
-        """The next life."""
+    async def begin(self) -> None:
+        """A life, the first or the next."""
         self._died = anyio.Event()
+        await self.remember()

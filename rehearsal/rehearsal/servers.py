@@ -62,6 +62,7 @@ async def _listening(
     )
     await runner.setup()
     try:
+        await life.begin()
         site = web.TCPSite(runner, host, port)
         await site.start()
         taken = runner.addresses[0][1]
@@ -85,6 +86,6 @@ async def _reborn(
             if connection.transport is not None:
                 connection.transport.abort()
         await pace.sleep(down_seconds)
-        life.begin()
+        await life.begin()
         site = web.TCPSite(runner, host, port)
         await site.start()

@@ -4,13 +4,14 @@ import os
 import signal
 from collections.abc import AsyncIterator
 
+import aiohttp
 import anyio
 import psutil
 import pytest
 from ollama import AsyncClient, ResponseError
 
 from rehearsal import Rehearsal, Servers, running
-from rehearsal.script import Script, ScriptedModel
+from rehearsal.script import OpenAILimits, Script, ScriptedModel
 
 MODEL = "one:1b"
 MB_PER_GB = 4.0
@@ -104,6 +105,32 @@ async def test_nothing_is_left_when_the_rehearsal_ends(stage: Rehearsal) -> None
         pid = stage.ballast.pid(MODEL)
     assert pid is not None
     assert not psutil.pid_exists(pid)
+
+
+async def test_a_server_with_one_model_holds_its_memory_but_while_it_sleeps() -> None:
+    script = Script(
+        models=(ScriptedModel(name=MODEL, server="openai", size_gb=SIZE_GB),),
+        default_reply="I am {model}.",
+        openai=OpenAILimits(flavour="vllm"),
+        real_memory_mb_per_gb=MB_PER_GB,
+    )
+    stage = Rehearsal(script, speed=100.0)
+    async with (
+        running(stage, ollama_port=0, openai_port=0) as servers,
+        aiohttp.ClientSession(base_url=servers.openai_url) as http,
+    ):
+        first = stage.ballast.pid(MODEL)
+        assert first is not None
+        await http.post("/sleep?level=2")
+        await until_gone(first)
+        await http.post("/wake_up")
+        second = stage.ballast.pid(MODEL)
+        assert second is not None
+        os.kill(second, signal.SIGKILL)
+        await until_gone(second)
+        with anyio.fail_after(5):
+            while stage.ballast.pid(MODEL) in (None, second):
+                await anyio.sleep(0.005)
 
 
 async def test_without_the_option_no_process_is_started() -> None:

@@ -41,9 +41,11 @@ def _own_routes(stage: Rehearsal, shelf: Shelf, life: Life) -> list[web.RouteDef
         shelf.uses = studio.uses
         life.forget = studio.forget
         return studio.routes()
-    engine = Engine(stage, shelf)
+    if flavour == "plain":
+        return []
+    engine = Engine(stage, shelf, life)
     shelf.uses = engine.uses
-    life.forget = engine.forget
+    life.remember, life.forget = engine.remember, engine.forget
     match flavour:
         case "vllm":
             return Vllm(stage, engine).routes()
@@ -51,5 +53,3 @@ def _own_routes(stage: Rehearsal, shelf: Shelf, life: Life) -> list[web.RouteDef
             return Sglang(stage, engine).routes()
         case "tensorrt":
             return TensorRT(stage, engine).routes()
-        case _:
-            return []

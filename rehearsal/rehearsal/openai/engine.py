@@ -6,13 +6,18 @@ The one engine behind vLLM, SGLang and TensorRT-LLM: its models are in memory, o
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 
-from rehearsal.errors import ProcessDied, Refusal
+from rehearsal.errors import ProcessDied, Refusal, RunnerDied
 from rehearsal.faults import Fault
+from rehearsal.life import Life
 from rehearsal.openai.shelf import Served, Shelf
 from rehearsal.stage import Rehearsal
+
+RESTART_SECONDS = 5.0
+"""Scripted, from a death nobody gave a time for to the next start."""
 
 UNLOAD_FAULTS = ("error", "hang", "ignore", "die")
 LOAD_FAULTS = ("error", "hang", "oom", "die")
@@ -21,17 +26,27 @@ LOAD_FAULTS = ("error", "hang", "oom", "die")
 class Engine:
     """Who uses it, and what of it is in memory."""
 
-    def __init__(self, stage: Rehearsal, shelf: Shelf) -> None:
+    def __init__(self, stage: Rehearsal, shelf: Shelf, life: Life) -> None:
         self._stage = stage
         self._shelf = shelf
+        self._life = life
         self._changed = anyio.Event()
-        self.forget()
-
-    def forget(self) -> None:
-        """The process ended; the next one starts awake, with its weights."""
         self.users = 0
         self.asleep = False
         self.has_weights = True
+
+    async def remember(self) -> None:
+        """The process starts awake, with its weights; the loads it began with are over."""
+        self.asleep = False
+        self.has_weights = True
+        try:
+            await self._board()
+        except RunnerDied:
+            self._life.die(RESTART_SECONDS)
+
+    def forget(self) -> None:
+        """The process ended."""
+        self._disembark()
         self._notify()
 
     @property
@@ -65,6 +80,7 @@ class Engine:
             await strike(fault)
         slowness = self._stage.faults.slowness(self.name, on="unload")
         await self._stage.pace.sleep(self._stage.script.openai.unload_seconds * slowness)
+        self._disembark()
         self.asleep = True
         self.has_weights = self.has_weights and keeps_weights
         self._stage.record.happened("parked", self.name)
@@ -80,6 +96,7 @@ class Engine:
             return
         if self.has_weights:
             await self._load(0.0)
+        await self._board()
         self.asleep = False
         self._stage.record.happened("woken", self.name)
         self._notify()
@@ -90,6 +107,20 @@ class Engine:
             await strike(fault)
         slowness = self._stage.faults.slowness(self.name, on="load")
         await self._stage.pace.sleep(seconds * slowness)
+
+    async def _board(self) -> None:
+        """Take real memory for all models; a process of theirs that is killed kills the server."""
+        for served in self._shelf.all():
+            await self._stage.ballast.hold(
+                served.model.name,
+                served.model.size_gb,
+                seconds=0.0,
+                died=partial(self._life.die, RESTART_SECONDS),
+            )
+
+    def _disembark(self) -> None:
+        for served in self._shelf.all():
+            self._stage.ballast.drop(served.model.name)
 
     def _notify(self) -> None:
         self._changed.set()

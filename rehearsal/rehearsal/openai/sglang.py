@@ -4,10 +4,9 @@ from aiohttp import web
 
 from rehearsal.bodies import read_body
 from rehearsal.errors import BadRequest, ProcessDied
-from rehearsal.openai.engine import Engine
+from rehearsal.openai.engine import RESTART_SECONDS, Engine
 from rehearsal.stage import Rehearsal
 
-RESTART_SECONDS = 5.0
 MODEL_PATH = "/rehearsed/weights"
 
 
