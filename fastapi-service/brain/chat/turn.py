@@ -208,7 +208,10 @@ class Turn:
 
         with enough:
             finished = await self._speaker.speak(
-                prompt, hear=hear, tell=lambda progress: tell_progress(tell, draft, progress)
+                prompt,
+                hear=hear,
+                tell=lambda progress: tell_progress(tell, draft, progress),
+                begin=lambda: your_turn(draft, tell),
             )
             draft.ends(finished)
             self._estimates.learn(prompt.model, estimated=estimated, counted=finished.input_tokens)

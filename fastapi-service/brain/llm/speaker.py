@@ -1,6 +1,6 @@
 """The one door to any model: a lease, held for exactly as long as the model is spoken with."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Self, TypeVar
 
@@ -40,6 +40,10 @@ DECISION_TOKENS = 512
 """Enough for a small object and for what a model that cannot stop thinking thinks before it."""
 
 
+async def at_once() -> None:
+    """For answers that wait for nothing but their model."""
+
+
 class Speaker:
     """Speaks with models for everybody; `async with` it, so that its connections are closed."""
 
@@ -70,15 +74,18 @@ class Speaker:
         *,
         hear: Callable[[Heard], None],
         tell: Callable[[Progress], None] = ignore,
+        begin: Callable[[], Awaitable[None]] = at_once,
     ) -> Finished:
         """
         Have a model answer: `hear` gets `Leased` first, then thinking and text as they come.
 
-        `tell` gets the news of the wait for the model. Raises what `Orchestrator.lease` raises,
+        `tell` gets the news of the wait for the model; `begin` is awaited once the model is there,
+        before it is asked. Raises what `Orchestrator.lease` raises,
         `BackendFailed`, `BackendUnreachable`, `ModelUnavailable`, `LoadFailed`, `ContextExceeded`.
         Cancelling gives the lease back and closes the connection at once.
         """
         async with self._vram.lease(prompt.model, tell=tell) as lease:
+            await begin()
             hear(Leased(lease))
             wish = Wish(
                 spec=lease.spec,
