@@ -1,7 +1,14 @@
 import anyio
 import pytest
 
-from brain.chat.outbox import MAX_LASTING_FRAMES, MAX_LIGHT_FRAMES, Outbox, Outboxes, Reader
+from brain.chat.outbox import (
+    MAX_LASTING_FRAMES,
+    MAX_LIGHT_FRAMES,
+    PACE_SECONDS,
+    Outbox,
+    Outboxes,
+    Reader,
+)
 from shared.protocol import Delta, Done, Queued, Status, ToClient
 
 
@@ -33,7 +40,7 @@ async def read(reader: Reader) -> list[tuple[int, ToClient]]:
 
 
 async def nothing_for(reader: Reader) -> bool:
-    with anyio.move_on_after(0.01):
+    with anyio.move_on_after(3 * PACE_SECONDS):
         await reader.next_frames()
         return False
     return True
@@ -57,6 +64,45 @@ async def test_a_sent_piece_is_not_touched_again(outbox: Outbox, reader: Reader)
     await read(reader)
     outbox.put(delta("lo"))
     assert await read(reader) == [(2, delta("lo"))]
+
+
+async def test_more_of_a_shown_text_waits_for_others_and_leaves_with_them(
+    outbox: Outbox, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.put(delta("a1"))
+    outbox.put(delta("b1", ask="b"))
+    await read(reader)
+    monkeypatch.setattr("brain.chat.outbox.PACE_SECONDS", 0.1)
+    outbox.put(delta("a2"))
+    assert await nothing_for(reader)
+    outbox.put(delta("b2", ask="b"))
+    assert await read(reader) == [(3, delta("a2")), (4, delta("b2", ask="b"))]
+
+
+@pytest.mark.parametrize(
+    "urgent", [delta("b1", ask="b"), delta("new", attempt=2), queued("b"), done()]
+)
+async def test_only_more_of_a_shown_text_waits(
+    outbox: Outbox, reader: Reader, urgent: ToClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brain.chat.outbox.PACE_SECONDS", 60.0)
+    outbox.put(delta("a1"))
+    await read(reader)
+    outbox.put(delta("a2"))
+    outbox.put(urgent)
+    assert [frame for _, frame in await read(reader)] == [delta("a2"), urgent]
+
+
+async def test_a_piece_after_a_pause_goes_at_once(
+    outbox: Outbox, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brain.chat.outbox.PACE_SECONDS", 0.1)
+    outbox.put(delta("a1"))
+    await read(reader)
+    await anyio.sleep(0.1)
+    outbox.put(delta("a2"))
+    with anyio.fail_after(0.05):
+        assert await reader.next_frames() == [(2, delta("a2"))]
 
 
 async def test_pieces_do_not_jump_over_a_status_of_the_same_ask(
