@@ -20,6 +20,8 @@ from brain.vram.memory.sample import Psi
 TRIGGERS = (b"some 300000 2000000\0", b"full 100000 2000000\0")
 """300 ms of some, 100 ms of full stalls within 2 s (design: pressure)."""
 
+ENDED = select.EPOLLERR | select.EPOLLHUP
+
 
 def read_psi(path: Path) -> Psi:
     """What `path`, in the form of /proc/pressure/memory, says. Raises `Unreadable`."""
@@ -61,7 +63,7 @@ class PsiTriggers:
         """Return True when there were stalls (or might have been), False when triggers ended."""
         await anyio.wait_readable(self._news)
         # Asking resets it; the loop may have done so already, which leaves nothing to see here.
-        return not any(what & select.EPOLLERR for _, what in self._news.poll(0))
+        return not any(what & ENDED for _, what in self._news.poll(0))
 
     def close(self) -> None:
         """Twice is once."""
