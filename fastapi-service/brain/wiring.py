@@ -42,6 +42,7 @@ from brain.vram.backends.base import Backend
 from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendUnreachable
+from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
 from shared.background import keep_running
 from shared.clock import Clock, SystemClock
@@ -314,8 +315,9 @@ def _orchestrator(settings: Settings, profile: Profile, clock: Clock) -> Orchest
     return Orchestrator(
         specs=profile.models,
         backends=backends,
-        soft_gb=min(settings.vram_soft_limit_gb or profile.soft_gb, hard_gb),
-        hard_gb=hard_gb,
+        options=VramOptions(
+            soft_gb=min(settings.vram_soft_limit_gb or profile.soft_gb, hard_gb), hard_gb=hard_gb
+        ),
         clock=clock,
     )
 

@@ -1,32 +1,78 @@
 """The orchestrator's books, and the questions that are asked of them. Nothing here changes them."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 
 from brain.catalogue.models import ModelSpec, Priority
+from brain.vram.breaker import Breaker, BreakerSettings
+from brain.vram.decisions import KEPT, Decision
+from brain.vram.domains import Domain
 from brain.vram.estimates import Estimates
 from brain.vram.events import Failure
-from brain.vram.eviction import Candidate
+from brain.vram.machine import Machine
+from brain.vram.options import VramOptions
 from brain.vram.residents import Place, Resident, ServerFacts, Waiter
+
+FROZEN_AFTER = 3
+"""Looks in a row without an answer after which nothing on a server is touched any more."""
+
+MOVABLE = frozenset({"ready", "draining", "adopted", "failed", "parked"})
+"""The states from which a model can be sent out of memory."""
 
 
 class Books:
     """Everything known, in one place; one task writes it."""
 
     def __init__(
-        self, *, specs: Mapping[str, ModelSpec], servers: Sequence[ServerFacts], hard_gb: float
+        self,
+        *,
+        specs: Mapping[str, ModelSpec],
+        servers: Sequence[ServerFacts],
+        options: VramOptions,
+        load_timeout_seconds: float,
     ) -> None:
         self.roster = dict(specs)
-        self.servers = {server.name: server for server in servers}
-        self.hard_gb = hard_gb
+        self.options = options
+        self.servers: dict[str, ServerFacts] = {}
+        self.domains: dict[str, Domain] = {}
         self.residents: dict[Place, Resident] = {}
         self.waiters: dict[int, Waiter] = {}
-        """In order of arrival."""
+        self.waiting_for: Counter[str] = Counter()
+        """Waiters by model."""
+
         self.granted: dict[int, Place] = {}
         self.gone: dict[Place, int] = {}
         """The version at which a place was emptied; an older snapshot may still show it."""
+
         self.version = 0
         self.uses = 0
         self.estimates = Estimates()
+        self.machine = Machine(options)
+        self.breaker = Breaker(
+            BreakerSettings(
+                enabled=options.breaker_enabled,
+                crash_threshold=options.crash_threshold,
+                crash_window_seconds=options.crash_window_seconds,
+                probe_seconds=load_timeout_seconds,
+            )
+        )
+        self.decisions: deque[Decision] = deque(maxlen=KEPT)
+        """The newest first."""
+
+        for server in servers:
+            self.add_server(server)
+
+    def add_server(self, server: ServerFacts) -> None:
+        """A server we may use, and the memory it is in."""
+        self.servers[server.name] = server
+        if server.domain not in self.domains:
+            hard_gb = self.options.hard_gb
+            if server.hard_gb is not None:
+                hard_gb = server.hard_gb
+            soft_gb = min(self.options.soft_gb, hard_gb)
+            self.domains[server.domain] = Domain(server.domain, hard_gb, soft_gb)
+
+    # ------------------------------------------------------------ models and places
 
     def spec(self, model: str) -> ModelSpec | None:
         """The roster's entry, else what a server that has the model says about it."""
@@ -38,86 +84,134 @@ class Books:
                 return server.inventory.installed[model]
         return None
 
+    def spec_at(self, place: Place) -> ModelSpec:
+        """As `spec`, with a size of 0 for what nobody knows."""
+        return self.spec(place.model) or ModelSpec(name=place.model, size_gb=0.0)
+
     def available(self) -> frozenset[str]:
         """The models some server has, as last seen."""
         seen = [server.inventory.installed for server in self.servers.values() if server.inventory]
         return frozenset(model for installed in seen for model in installed)
 
-    def place_for(self, model: str) -> Place | Failure:
-        """Where the model is to be used; a server that answers before one that does not."""
-        having = [
+    def having(self, model: str) -> list[ServerFacts]:
+        """The servers that list the model, those that answer (and are to be used) first."""
+        some = [
             server
             for server in self.servers.values()
             if server.inventory is not None and model in server.inventory.installed
         ]
-        if having:
-            return Place(max(having, key=lambda server: server.healthy).name, model)
-        return self._guess(model)
+        return sorted(some, key=lambda one: (one.draining, not one.healthy))
 
-    def _guess(self, model: str) -> Place | Failure:
-        """No server is known to have it. One that never answered may still."""
-        listed = self.roster.get(model)
-        kind = None if listed is None else "ollama" if listed.backend == "ollama" else "openai"
-        for server in self.servers.values():
-            if server.inventory is not None or kind not in (None, server.kind):
-                continue
-            if kind is not None and server.loads:
-                return Place(server.name, model)  # its load will tell
-            return Failure("unreachable", server.problem or "it was not reached yet", server.name)
-        return Failure("missing", "no server has it")
+    def domain_at(self, place: Place) -> Domain:
+        """The memory the place is in."""
+        return self.domains[self.servers[place.server].domain]
 
-    def charged_gb(self, *, without: Place | None = None) -> float:
-        """Memory that is or may be taken by models we load and unload."""
-        return sum(
-            resident.charged_gb for place, resident in self.residents.items() if place != without
-        )
+    def is_ours(self, place: Place) -> bool:
+        """Whether we decide if it is in memory; else it is a fixed cost, charged to nobody."""
+        server = self.servers[place.server]
+        if server.loads:
+            return True
+        return server.sleeps and self.spec_at(place).priority < Priority.CRITICAL
 
-    def leaving_gb(self) -> float:
-        """The part of it that is about to come back."""
-        leaving = (one for one in self.residents.values() if one.state == "unloading")
-        return sum(one.charged_gb for one in leaving)
+    def has_slot(self, place: Place, resident: Resident) -> bool:
+        """Whether one more caller may use it at once."""
+        server = self.servers[place.server]
+        if server.draining:
+            return False
+        if server.parallel is not None and len(resident.leases) >= server.parallel:
+            return False
+        return server.slots is None or server.leases < server.slots
+
+    def in_order(self) -> list[Waiter]:
+        """Who waits, the oldest work first."""
+        return sorted(self.waiters.values(), key=lambda waiter: waiter.rank)
+
+    # ------------------------------------------------------------ memory
+
+    def inside(self, domain: Domain) -> Iterator[tuple[Place, Resident]]:
+        """What is in that memory."""
+        for place, resident in self.residents.items():
+            if self.servers[place.server].domain == domain.name:
+                yield place, resident
+
+    def charged_gb(self, domain: Domain | None = None, *, without: Place | None = None) -> float:
+        """Memory that is or may be taken by models (of one memory)."""
+        within = self.residents.items() if domain is None else self.inside(domain)
+        return sum(resident.charged_gb for place, resident in within if place != without)
 
     def ceiling_gb(self, place: Place) -> float:
         """The most a model can ever get: the hard limit less what never leaves."""
+        domain = self.domain_at(place)
         pinned = (
             resident.charged_gb
-            for other, resident in self.residents.items()
+            for other, resident in self.inside(domain)
             if other != place and resident.spec.priority is Priority.CRITICAL
         )
-        return self.hard_gb - sum(pinned)
+        return domain.hard_gb - sum(pinned)
 
-    def candidates(self, *, wanted: Place) -> list[Candidate]:
-        """The models that could make room for `wanted`."""
-        return [
-            Candidate(
-                place=place,
-                charged_gb=one.charged_gb,
-                priority=one.spec.priority,
-                used_order=one.used_order,
-                leased=bool(one.leases),
-            )
-            for place, one in self.residents.items()
-            if place != wanted
-            and self.servers[place.server].loads
-            and (one.state == "ready" or (one.state == "uncertain" and not one.stuck))
-        ]
+    def need_gb(self, place: Place) -> float:
+        """Memory that a load at `place` reserves."""
+        spec = self.spec_at(place)
+        return self.estimates.need_gb(place, spec, ceiling_gb=self.ceiling_gb(place))
+
+    def takes_memory(self, place: Place) -> bool:
+        """Whether it takes memory of this machine: scripted models do not, unless told to."""
+        server = self.servers[place.server]
+        scripted = server.inventory is not None and server.inventory.rehearsal
+        real = not scripted or self.options.rehearsal_takes_memory
+        return real and self.domain_at(place).is_machine and self.is_ours(place)
+
+    def is_movable(self, place: Place) -> bool:
+        """Whether it could be sent out of memory, in use or not."""
+        resident, server = self.residents[place], self.servers[place.server]
+        return (
+            resident.state in MOVABLE
+            and resident.spec.priority < Priority.CRITICAL
+            and self.is_ours(place)
+            and server.silent < FROZEN_AFTER
+            and (resident.state != "parked" or server.loads)
+        )
+
+    def is_idle(self, place: Place) -> bool:
+        """Whether nobody uses it, waits for it or is about to."""
+        resident = self.residents[place]
+        return not resident.leases and not self.waiting_for[place.model]
+
+    def load_seconds(self, place: Place) -> float:
+        """How long it takes to bring the model into memory."""
+        spec = self.spec_at(place)
+        resident = self.residents.get(place)
+        if resident is not None and resident.state == "parked":
+            return self.estimates.wake_seconds(place, spec)
+        speed = self.servers[place.server].disk_gb_per_second
+        return self.estimates.load_seconds(place, spec, gb_per_second=speed)
 
     def load_eta_seconds(self, place: Place, *, at: float) -> float:
         """How long the load under way at `place` will still take, going by earlier ones."""
         resident = self.residents[place]
-        whole = self.estimates.load_seconds(place, resident.spec)
-        return round(max(0.0, whole - max(0.0, at - resident.loading_since)), 1)
+        return round(max(0.0, self.load_seconds(place) - max(0.0, at - resident.loading_since)), 1)
 
-    def in_transit(self) -> Place | None:
-        """A model that is being loaded or unloaded: news about it will come."""
-        for place, resident in self.residents.items():
-            if resident.state in ("loading", "unloading"):
-                return place
-        return None
-
-    def loading(self) -> Place | None:
-        """The model that is being loaded; there is one at a time, as they share disk and memory."""
-        for place, resident in self.residents.items():
+    def loading(self, domain: Domain) -> Place | None:
+        """The model being loaded; one at a time, as they share disk and memory."""
+        for place, resident in self.inside(domain):
             if resident.state == "loading":
                 return place
         return None
+
+    def unloading(self, domain: Domain) -> Place | None:
+        """A model that is on its way out."""
+        for place, resident in self.inside(domain):
+            if resident.state == "unloading":
+                return place
+        return None
+
+    def why_nowhere(self, model: str) -> Failure:
+        """Why no place can be named for a model that no server is known to have."""
+        listed = self.roster.get(model)
+        kind = None if listed is None else "ollama" if listed.backend == "ollama" else "openai"
+        for server in self.servers.values():
+            if server.inventory is None and kind in (None, server.kind):
+                return Failure(
+                    "unreachable", server.problem or "it was not reached yet", server.name
+                )
+        return Failure("missing", "no server has it")

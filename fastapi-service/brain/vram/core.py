@@ -8,120 +8,156 @@ effects, and a test can play any order of them.
 from collections.abc import Mapping, Sequence
 
 from brain.catalogue.models import ModelSpec
+from brain.vram.admin import Admin
 from brain.vram.books import Books
+from brain.vram.choosing import Chooser
 from brain.vram.events import (
     Acquire,
+    Answer,
+    AskPlan,
+    AskUnload,
     Effect,
     Event,
-    Failure,
     Leave,
     LoadDone,
     Look,
+    Sampled,
+    ServerAdded,
+    ServerDrains,
+    ServerGone,
+    SetBreaker,
     Snapshot,
+    Tick,
+    Trouble,
     UnloadDone,
 )
+from brain.vram.idle import Idle
+from brain.vram.ladder import Ladder
 from brain.vram.moves import Moves
+from brain.vram.news import News
+from brain.vram.options import VramOptions
 from brain.vram.order import Order
-from brain.vram.reconcile import apply_snapshot
-from brain.vram.residents import Place, Resident, ServerFacts, State, Waiter
+from brain.vram.reconcile import Difference
+from brain.vram.residents import Place, ServerFacts, Waiter
 
 
 class Core:
     """Late, doubled and unknown news change nothing."""
 
     def __init__(
-        self, *, specs: Mapping[str, ModelSpec], servers: Sequence[ServerFacts], hard_gb: float
+        self,
+        *,
+        specs: Mapping[str, ModelSpec],
+        servers: Sequence[ServerFacts],
+        options: VramOptions,
+        load_timeout_seconds: float = 600.0,
+        drops_file_cache: bool = False,
     ) -> None:
-        self.books = Books(specs=specs, servers=servers, hard_gb=hard_gb)
+        self.books = Books(
+            specs=specs,
+            servers=servers,
+            options=options,
+            load_timeout_seconds=load_timeout_seconds,
+        )
         self._moves = Moves(self.books)
-        self._order = Order(self.books, self._moves)
+        self._chooser = Chooser(self.books)
+        self._order = Order(self.books, self._moves, self._chooser)
+        self._news = News(self.books, self._moves)
+        self._idle = Idle(self.books, self._moves, self._chooser)
+        self._admin = Admin(self.books, self._moves, self._chooser)
+        self._ladder = Ladder(
+            self.books, self._moves, self._chooser, drops_file_cache=drops_file_cache
+        )
+
+    def differences(self) -> tuple[Difference, ...]:
+        """What the newest snapshot of each server changed."""
+        return tuple(self._news.differences.values())
 
     def step(self, event: Event) -> list[Effect]:
         """What to do now, in this order."""
         match event:
-            case Look():
-                self._moves.probe(event.server)
-                return self._moves.take()
             case Acquire():
-                self.books.waiters[event.ticket] = Waiter(event.ticket, event.model, event.at)
+                self._acquire(event)
             case Leave():
                 self._leave(event)
             case LoadDone():
-                self._load_done(event)
-            case UnloadDone():
-                self._unload_done(event)
-            case Snapshot():
-                apply_snapshot(self.books, event)
-        self._order.dispatch(event.at)
+                self._news.load_done(event)
+                self._order.dispatch(event.at)
+                if event.place in self.books.residents:
+                    self._after_use(event.place, event.at)
+            case Tick():
+                self._idle.tick(event.at)
+                self._order.dispatch(event.at)
+            case Sampled(sample):
+                self._news.sampled(event)
+                if self.books.options.orchestrator_enabled:
+                    self._ladder.step(sample.at)
+                self._order.dispatch(sample.at)
+            case Look():
+                self._moves.probe(event.server)
+            case AskPlan():
+                plan = self._admin.plan(event.model, event.at)
+                self._moves.do(Answer(event.ticket, plan))
+            case _:
+                self._step_rarely(event)
         return self._moves.take()
 
-    def _leave(self, event: Leave) -> None:
-        self.books.waiters.pop(event.ticket, None)
-        place = self.books.granted.pop(event.ticket, None)
-        if place is not None:
-            resident = self.books.residents[place]
-            resident.leases.discard(event.ticket)
-            resident.last_used = event.at
+    def _step_rarely(self, event: Event) -> None:
+        """What happens seldom; everything here may let somebody begin."""
+        match event:
+            case UnloadDone():
+                self._news.unload_done(event)
+            case Snapshot():
+                self._news.snapshot(event)
+                self._order.forget_homes()
+            case Trouble():
+                self._news.trouble(event)
+            case ServerAdded() | ServerDrains() | ServerGone():
+                self._news.server_changed(event)
+                self._order.forget_homes()
+                self._idle.tick(event.at)
+            case AskUnload(ticket=ticket, model=None):
+                self._moves.do(Answer(ticket, self._idle.optimize(event.at)))
+            case AskUnload(ticket=ticket, model=str(model)):
+                self._moves.do(Answer(ticket, self._admin.unload(model, event.at)))
+            case SetBreaker():
+                self._news.set_breaker(event)
+        self._order.dispatch(event.at)  # type: ignore[union-attr] # all of these have it
 
-    def _load_done(self, event: LoadDone) -> None:
-        resident = self._current(event.place, event.epoch, "loading")
-        if resident is None:
+    def _acquire(self, event: Acquire) -> None:
+        if self._order.hit(event):
             return
-        server = self.books.servers[event.place.server]
-        if event.failure is not None:
-            self._load_failed(event.place, resident, event.failure)
-            return
-        server.healthy, server.problem = True, ""
-        if server.inventory is None:
-            self._moves.probe(server.name)
-        if not resident.claimed:
-            self.books.estimates.learn(
-                event.place, seconds=event.seconds, measured_gb=event.measured_gb
+        arrived = event.at if event.arrived is None else event.arrived
+        self._moves.admit(
+            Waiter(
+                event.ticket,
+                event.model,
+                event.at,
+                arrived,
+                patient=event.patient,
+                speculative=event.speculative,
             )
-        if event.measured_gb:
-            resident.charged_gb, resident.measured = event.measured_gb, True
-        resident.loaded_at, resident.missing, resident.stuck = event.at, 0, False
-        self._moves.move(resident, "ready")
-        for waiter in self._waiting_for(event.place):
-            waiter.load_seconds = min(event.seconds, max(0.0, event.at - waiter.since))
+        )
+        self._order.dispatch(event.at)
 
-    def _load_failed(self, place: Place, resident: Resident, failure: Failure) -> None:
-        self._note_health(place, failure)
-        for waiter in self._waiting_for(place):
-            self._moves.reject(waiter, failure)
-        if failure.cause == "missing":
-            self._moves.remove(place)
-        else:
-            self._moves.move(resident, "uncertain")
-        self._moves.probe(place.server)
-
-    def _unload_done(self, event: UnloadDone) -> None:
-        resident = self._current(event.place, event.epoch, "unloading")
-        if resident is None:
+    def _leave(self, event: Leave) -> None:
+        books = self.books
+        waiter = books.waiters.get(event.ticket)
+        if waiter is not None:
+            self._moves.dismiss(waiter)
+            self._news.nobody_waits(waiter, event.at)
+            self._order.dispatch(event.at)
             return
-        if event.failure is None:
-            self._moves.remove(event.place)
+        place = self._moves.release(event.ticket)
+        if place is None:
             return
-        self._note_health(event.place, event.failure)
-        resident.stuck = True
-        self._moves.move(resident, "uncertain")
-        self._moves.probe(event.place.server)
+        books.residents[place].last_used = event.at
+        if event.ok:
+            books.breaker.success(place.model, event.at)
+        self._after_use(place, event.at)
+        if books.waiters:
+            self._order.dispatch(event.at)
 
-    def _note_health(self, place: Place, failure: Failure) -> None:
-        if failure.cause == "unreachable":
-            server = self.books.servers[place.server]
-            server.healthy, server.problem = False, failure.reason
-
-    def _waiting_for(self, place: Place) -> list[Waiter]:
-        return [
-            waiter
-            for waiter in list(self.books.waiters.values())
-            if self.books.place_for(waiter.model) == place
-        ]
-
-    def _current(self, place: Place, epoch: int, state: State) -> Resident | None:
-        """The model the news is about, unless something happened to it since."""
-        resident = self.books.residents.get(place)
-        if resident is None or resident.epoch != epoch or resident.state != state:
-            return None
-        return resident
+    def _after_use(self, place: Place, at: float) -> None:
+        if self.books.options.orchestrator_enabled:
+            self._idle.after_use(place, at)

@@ -5,15 +5,18 @@ NotFound
 └─ ModelUnavailable      model.unavailable    no server has it
 Conflict
 └─ ModelNeverFits        vram.never_fits      larger than the memory for models
+Busy
+└─ BreakerOpen           vram.breaker_open    it crashed repeatedly and rests
 Upstream
 ├─ LoadFailed            vram.load_failed     the server tried and could not
 ├─ BackendUnreachable    backend.unreachable  nobody listens there
 └─ BackendFailed         backend.failed       it answered, and then did not do its part
+   └─ ModelLost          backend.failed       its model left memory while it answered
 """
 
 from typing import Literal
 
-from shared.errors import Conflict, NotFound, Upstream
+from shared.errors import Busy, Conflict, NotFound, Upstream
 
 ServerKind = Literal["ollama", "openai"]
 _TITLES: dict[ServerKind, str] = {"ollama": "Ollama", "openai": "the model server"}
@@ -47,6 +50,22 @@ class ModelNeverFits(Conflict):
         )
 
 
+class BreakerOpen(Busy):
+    """The model crashed repeatedly and is left alone for a while (`retry_seconds`, if known)."""
+
+    code = "vram.breaker_open"
+
+    def __init__(self, model: str, *, retry_seconds: float | None) -> None:
+        self.model = model
+        self.retry_seconds = retry_seconds
+        when = (
+            "an operator has to clear it"
+            if retry_seconds is None
+            else f"it is tried again in {max(1, round(retry_seconds))} s"
+        )
+        super().__init__(f"{model} crashed repeatedly and rests; {when}. Choose another model.")
+
+
 class LoadFailed(Upstream):
     """A model could not be brought into memory; another attempt may succeed."""
 
@@ -78,6 +97,10 @@ class BackendFailed(Upstream):
         self.model = model
         self.reason = reason
         super().__init__(f"{model} could not answer: {reason}.")
+
+
+class ModelLost(BackendFailed):
+    """The model left memory while it was in use: killed, crashed, or its server was taken away."""
 
 
 def one_line(text: str) -> str:

@@ -1,9 +1,21 @@
 """The small steps by which the books change, each with the effect that belongs to it."""
 
-from brain.catalogue.models import ModelSpec
 from brain.vram.books import Books
-from brain.vram.events import Effect, Failure, Grant, Probe, Progress, Reject, StartLoad, Tell
-from brain.vram.residents import Place, Resident, State, Waiter
+from brain.vram.events import (
+    AbortLoad,
+    Effect,
+    Failure,
+    Grant,
+    Lost,
+    Probe,
+    Progress,
+    Reject,
+    Say,
+    StartLoad,
+    StartUnload,
+    Tell,
+)
+from brain.vram.residents import Drain, Place, Resident, State, Waiter
 
 
 class Moves:
@@ -23,9 +35,15 @@ class Moves:
         if effect not in self._effects:
             self._effects.append(effect)
 
+    def say(self, event: str, message: str, *, grave: bool = True, **facts: object) -> None:
+        """A line for the log."""
+        self.do(Say(event, message, grave, facts))
+
     def probe(self, server: str) -> None:
         """Ask the server what it has now."""
         self.do(Probe(server, self._books.version))
+
+    # ------------------------------------------------------------ models
 
     def move(self, resident: Resident, state: State) -> int:
         """Change a model's state; returns the new epoch."""
@@ -33,44 +51,126 @@ class Moves:
         resident.state, resident.epoch = state, self._books.version
         return resident.epoch
 
-    def remove(self, place: Place) -> None:
-        """The model is certainly not in memory."""
-        self._books.version += 1
-        self._books.gone[place] = self._books.version
-        del self._books.residents[place]
-
-    def start_load(self, place: Place, spec: ModelSpec, *, need_gb: float, at: float) -> None:
+    def start_load(
+        self, place: Place, *, need_gb: float, at: float, speculative: bool = False
+    ) -> None:
         """Reserve the memory and begin; a model that may be there already is claimed."""
+        spec = self._books.spec_at(place)
         resident = self._books.residents.get(place)
         if resident is None:
             resident = Resident(spec=spec, state="loading", charged_gb=need_gb, epoch=0)
             self._books.residents[place] = resident
         else:
-            resident.claimed = True
+            resident.woken = resident.state == "parked"
+            resident.claimed = not resident.woken
             resident.charged_gb = max(resident.charged_gb, need_gb)
-        resident.loading_since = at
+        resident.estimate_gb = need_gb
+        resident.loading_since, resident.speculative = at, speculative
         self.do(StartLoad(place, self.move(resident, "loading"), spec))
 
-    def grant(self, waiter: Waiter, place: Place, resident: Resident, *, at: float) -> None:
-        """A waiter becomes a holder."""
+    def abort_load(self, place: Place, *, at: float) -> None:
+        """Give up a load; what it took stays charged until the server says it is gone."""
+        self._books.breaker.probe_ended(place.model, at, ok=None)
+        epoch = self.move(self._books.residents[place], "unloading")
+        self.do(AbortLoad(place, epoch))
+
+    def start_unload(self, place: Place, *, at: float) -> None:
+        """
+        Send a model nobody uses out of memory; where it can sleep, to sleep.
+
+        That is no crash: if it was proving itself after one, another probe may follow.
+        """
+        books = self._books
+        resident = books.residents[place]
+        assert not resident.leases, "a model in use never leaves"
+        books.breaker.probe_ended(place.model, at, ok=None)
+        server = books.servers[place.server]
+        park = server.sleeps and resident.state == "ready"
+        resident.drain, resident.leaves_after_use = "", False
+        self.do(StartUnload(place, self.move(resident, "unloading"), park))
+
+    def drain(self, place: Place, why: Drain) -> None:
+        """Let nobody begin to use it any more."""
+        resident = self._books.residents[place]
+        if resident.state == "ready":
+            self.move(resident, "draining")
+        resident.drain = why
+
+    def undrain(self, place: Place) -> None:
+        """It may be used again."""
+        resident = self._books.residents[place]
+        if resident.state == "draining":
+            self.move(resident, "ready")
+        resident.drain = ""
+
+    def remove(self, place: Place) -> None:
+        """The model is certainly not in memory; whoever used it has lost it."""
+        books = self._books
+        resident = books.residents[place]
+        for ticket in sorted(resident.leases):
+            self.lose(ticket, "it is no longer in memory")
+        books.version += 1
+        books.gone[place] = books.version
+        del books.residents[place]
+
+    # ------------------------------------------------------------ callers
+
+    def admit(self, waiter: Waiter) -> None:
+        """One more who waits."""
+        self._books.waiters[waiter.ticket] = waiter
+        self._books.waiting_for[waiter.model] += 1
+
+    def dismiss(self, waiter: Waiter) -> None:
+        """It waits no more."""
         books = self._books
         del books.waiters[waiter.ticket]
-        books.granted[waiter.ticket] = place
+        books.waiting_for[waiter.model] -= 1
+        if not books.waiting_for[waiter.model]:
+            del books.waiting_for[waiter.model]
+
+    def grant(
+        self,
+        ticket: int,
+        place: Place,
+        resident: Resident,
+        *,
+        at: float,
+        load_seconds: float = 0.0,
+    ) -> None:
+        """A caller becomes a holder."""
+        books = self._books
+        books.granted[ticket] = place
+        books.servers[place.server].leases += 1
         books.uses += 1
         resident.used_order = books.uses
         resident.use_count += 1
         resident.last_used = at
-        resident.leases.add(waiter.ticket)
-        self.do(Grant(waiter.ticket, place, resident.spec, waiter.load_seconds))
+        resident.leases.add(ticket)
+        self._effects.append(Grant(ticket, place, resident.spec, load_seconds))
+
+    def release(self, ticket: int) -> Place | None:
+        """A holder is one no more; None when it was none."""
+        books = self._books
+        place = books.granted.pop(ticket, None)
+        if place is not None:
+            books.servers[place.server].leases -= 1
+            books.residents[place].leases.discard(ticket)
+        return place
+
+    def lose(self, ticket: int, reason: str) -> None:
+        """What a holder held is gone."""
+        place = self.release(ticket)
+        if place is not None:
+            self.do(Lost(ticket, place, reason))
 
     def reject(self, waiter: Waiter, failure: Failure) -> None:
         """A waiter will not get its model."""
-        del self._books.waiters[waiter.ticket]
+        self.dismiss(waiter)
         self.do(Reject(waiter.ticket, waiter.model, failure))
 
-    def tell_waiting(self, waiter: Waiter, detail: str) -> None:
+    def tell_waiting(self, waiter: Waiter, detail: str, eta_seconds: float | None = None) -> None:
         """News for a waiter, unless it has them."""
-        self._tell(waiter, Progress("waiting", waiter.model, None, detail))
+        self._tell(waiter, Progress("waiting", waiter.model, eta_seconds, detail))
 
     def tell_loading(self, waiter: Waiter, place: Place, *, at: float) -> None:
         """Its model is being loaded."""

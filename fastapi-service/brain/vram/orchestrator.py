@@ -1,82 +1,58 @@
 """
-The single owner of what is in memory.
+The single owner of what is in memory, as the rest of the brain sees it.
 
-  lease(), refresh()          run(): the one task that steps the core
-        │  Acquire, Leave, Look        │
-        └──────────▶ inbox ──────────▶ core ──▶ effects: loads, unloads, looks (their own tasks)
-                       ▲                 │                      │
-                       └─────────────────│──────────────────────┘  LoadDone, UnloadDone, Snapshot
-                  mailbox of each caller ◀── Tell, Grant, Reject
-
-Callers, loads and servers only ever send events; nothing outside the owner decides by looking.
+Callers, loads and servers only ever send events to the one task that owns the state; nothing
+outside it decides by looking.
 """
 
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
-import anyio
 import structlog
-from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectSendStream
 
 from brain.catalogue.models import ModelSpec
+from brain.vram.admin import Unloading
 from brain.vram.backends.base import Backend
+from brain.vram.breaker import Crash
 from brain.vram.core import Core
-from brain.vram.errors import (
-    BackendUnreachable,
-    LoadFailed,
-    ModelNeverFits,
-    ModelUnavailable,
-    ServerKind,
-)
+from brain.vram.decisions import Plan, Reconciled
+from brain.vram.domains import ServerLimits, domain_of
+from brain.vram.errors import BackendFailed, BackendUnreachable, ModelLost, ModelUnavailable
 from brain.vram.events import (
     Acquire,
-    Effect,
-    Event,
+    Answer,
+    AskPlan,
+    AskUnload,
     Failure,
     Grant,
     Leave,
-    Look,
-    Probe,
     Progress,
     Reject,
-    Snapshot,
-    StartLoad,
-    StartUnload,
-    Tell,
+    Sampled,
+    ServerAdded,
+    ServerDrains,
+    ServerGone,
+    SetBreaker,
+    Trouble,
 )
+from brain.vram.leases import Lease, Loss, Server
+from brain.vram.memory.sample import MemorySample
+from brain.vram.options import VramOptions
+from brain.vram.owner import Owner
+from brain.vram.placing import place_for
+from brain.vram.pressure import Level
+from brain.vram.refusals import error_of
 from brain.vram.residents import ServerFacts
-from brain.vram.servers import Servers
 from brain.vram.status import Status, status_of
 from shared.clock import Clock
-from shared.errors import BoundaryError
 
 log = structlog.get_logger(__name__)
-__all__ = ["Lease", "Orchestrator", "Progress", "Server", "Status", "ignore"]
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where a leased model is to be spoken to."""
-
-    name: str
-    kind: ServerKind
-    url: str
-    rehearsal: bool
-    """Its answers are scripted; whoever shows one says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to use a model: it stays in memory for as long as this is held."""
-
-    spec: ModelSpec
-    server: Server
-    load_seconds: float
-    """How long the load took that this caller waited for; 0 when the model was in memory."""
+__all__ = ["Lease", "Level", "Loss", "Orchestrator", "Progress", "Server", "Status", "ignore"]
+TICK_SECONDS = 1.0
+Mail = Progress | Grant | Reject | Answer
 
 
 def ignore(_: Progress) -> None:
@@ -91,81 +67,78 @@ class Orchestrator:
         *,
         specs: Mapping[str, ModelSpec],
         backends: Sequence[Backend],
-        soft_gb: float,
-        hard_gb: float,
+        options: VramOptions,
         clock: Clock,
+        limits: Mapping[str, ServerLimits] | None = None,
         load_timeout_seconds: float = 600.0,
+        drop_file_cache: Callable[[], None] | None = None,
     ) -> None:
-        facts = [ServerFacts(one.name, one.kind, one.url, one.loads) for one in backends]
-        self._core = Core(specs=specs, servers=facts, hard_gb=hard_gb)
-        self._soft_gb = soft_gb
-        self._clock = clock
-        # Unbounded, so that giving a lease back never waits; it holds one or two events a caller.
-        self._inbox, self._events = anyio.create_memory_object_stream[Event](math.inf)
-        self._servers = Servers(
-            backends, post=self._post, clock=clock, load_timeout_seconds=load_timeout_seconds
+        """`limits` by name of server; `drop_file_cache` is called in a thread under pressure."""
+        given = limits or {}
+        self._core = Core(
+            specs=specs,
+            servers=[_facts(one, given.get(one.name, ServerLimits())) for one in backends],
+            options=options,
+            load_timeout_seconds=load_timeout_seconds,
+            drops_file_cache=drop_file_cache is not None,
         )
+        self._clock = clock
         self._tickets = count(1)
-        self._callers: dict[int, MemoryObjectSendStream[Progress | Grant | Reject]] = {}
-        self._looks: dict[str, list[anyio.Event]] = {}
+        self._owner = Owner(
+            self._core,
+            backends,
+            clock=clock,
+            load_timeout_seconds=load_timeout_seconds,
+            drop_file_cache=drop_file_cache,
+        )
+        self._post = self._owner.post
 
     async def run(self) -> None:
         """Own the state until cancelled; loads under way are given up then. Runs once."""
-        with self._inbox, self._events:
-            try:
-                async with anyio.create_task_group() as tasks:
-                    async for event in self._events:
-                        self._take(event, tasks)
-            finally:
-                await self._servers.aclose()
+        await self._owner.run()
 
-    def _take(self, event: Event, tasks: TaskGroup) -> None:
-        for effect in self._core.step(event):
-            self._perform(effect, tasks)
-        if isinstance(event, Snapshot):
-            for seen in self._looks.pop(event.server, ()):
-                seen.set()
+    # ------------------------------------------------------------ using models
 
     @asynccontextmanager
     async def lease(
-        self, model: str, *, tell: Callable[[Progress], None] = ignore
+        self,
+        model: str,
+        *,
+        tell: Callable[[Progress], None] = ignore,
+        arrived: float | None = None,
+        patient: bool = True,
     ) -> AsyncIterator[Lease]:
         """
         Hold `model` in memory, waiting for it (and loading it) if need be.
 
-        `tell` gets what the wait is for whenever that changes, and must not block. Raises
-        `ModelUnavailable`, `ModelNeverFits`, `LoadFailed`, `BackendUnreachable`. A caller who is
-        cancelled while waiting leaves no trace; a load it began goes on and is kept.
+        `tell` gets what the wait is for whenever that changes, and must not block. `arrived` is
+        when the question arrived that this is a part of, by which callers are ordered. A model that
+        crashed repeatedly is waited for, unless `patient` is false.
+
+        Raises `ModelUnavailable`, `ModelNeverFits`, `LoadFailed`, `BackendUnreachable`,
+        `BreakerOpen`; and `ModelLost` out of the block when its model left memory meanwhile. A
+        caller who is cancelled while waiting leaves no trace; a load it began goes on and is kept.
         """
         ticket = next(self._tickets)
-        send, mail = anyio.create_memory_object_stream[Progress | Grant | Reject](math.inf)
-        with send, mail:
-            self._callers[ticket] = send
+        ok: bool | None = None
+        try:
+            acquire = Acquire(ticket, model, self._clock.now(), arrived, patient)
+            grant, loss = await self._owner.granted(acquire, tell)
             try:
-                self._post(Acquire(ticket, model, self._clock.now()))
-                async for news in mail:
-                    match news:
-                        case Progress():
-                            tell(news)
-                        case Reject():
-                            raise self._error(news)
-                        case Grant():
-                            break
-                yield self._lease(news)
-            finally:
-                del self._callers[ticket]
-                self._post(Leave(ticket, self._clock.now()))
+                yield self._lease(grant, loss)
+            except (BackendFailed, BackendUnreachable) as failure:
+                self._post(Trouble(ticket, self._clock.now(), failure.message))
+                if loss.reason:
+                    raise ModelLost(model, loss.reason) from failure
+                raise
+            ok = True
+        finally:
+            self._owner.give_up(ticket)
+            self._post(Leave(ticket, self._clock.now(), ok))
 
     async def refresh(self) -> None:
         """Ask every server what it has; returns when each has answered or failed to."""
-        seen = []
-        for name in self._core.books.servers:
-            event = anyio.Event()
-            self._looks.setdefault(name, []).append(event)
-            self._post(Look(name))
-            seen.append(event)
-        for event in seen:
-            await event.wait()
+        await self._owner.look()
 
     def available(self) -> frozenset[str]:
         """The models some server has, as last seen; empty when no server was seen yet."""
@@ -173,12 +146,17 @@ class Orchestrator:
 
     def lacks(self, model: str) -> bool:
         """Whether every server that could have `model` was seen and does not have it."""
-        place = self._core.books.place_for(model)
+        place = place_for(self._core.books, model)
         return isinstance(place, Failure) and place.cause == "missing"
 
     def could_fit(self, spec: ModelSpec) -> bool:
         """Whether the model may ever be used here, going by its listed size."""
-        return spec.backend != "ollama" or spec.size_gb <= self._core.books.hard_gb
+        books = self._core.books
+        return (
+            spec.backend != "ollama"
+            or not books.options.orchestrator_enabled
+            or any(spec.size_gb <= domain.hard_gb for domain in books.domains.values())
+        )
 
     def spec(self, model: str) -> ModelSpec:
         """
@@ -190,62 +168,152 @@ class Orchestrator:
         known = self._core.books.spec(model)
         if known is not None:
             return known
-        place = self._core.books.place_for(model)
+        place = place_for(self._core.books, model)
         if isinstance(place, Failure) and place.cause == "unreachable":
-            server = self._core.books.servers[place.server or ""]
-            raise BackendUnreachable(server.url, place.reason, kind=server.kind)
+            raise error_of(place, model, self._core.books.servers)
         raise ModelUnavailable(model)
+
+    # ------------------------------------------------------------ what is so
 
     def status(self) -> Status:
         """Everything at this moment, for people and dashboards."""
-        return status_of(self._core.books, soft_gb=self._soft_gb, at=self._clock.now())
+        return status_of(self._core.books, at=self._clock.now())
 
-    # ------------------------------------------------------------
+    @property
+    def pressure(self) -> Level:
+        """How short of memory the machine is."""
+        return self._core.books.machine.pressure.level
 
-    def _post(self, event: Event) -> None:
+    def moving(self) -> bool:
+        """Whether a model is on its way in or out: the time to read the memory often."""
+        books = self._core.books
+        return any(books.loading(one) or books.unloading(one) for one in books.domains.values())
+
+    def rests(self, model: str) -> float | None:
+        """Seconds until a model that crashed repeatedly is tried again; None: it may be used."""
+        books, now = self._core.books, self._clock.now()
+        if books.breaker.may_load(model, now) or any(
+            place.model == model and one.state in ("ready", "loading")
+            for place, one in books.residents.items()
+        ):
+            return None
+        retry_at = books.breaker.retry_at(model)
+        return math.inf if retry_at is None else max(0.0, retry_at - now)
+
+    def crashes(self) -> Mapping[str, tuple[Crash, ...]]:
+        """Remembered crashes by model, the oldest first."""
+        return self._core.books.breaker.crashes()
+
+    def learned(self) -> dict[str, Any]:
+        """Crashes, sizes and load times, as plain JSON to be kept over a restart."""
+        books = self._core.books
+        return {"breaker": books.breaker.dump(), "estimates": books.estimates.dump()}
+
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        """Take over what `learned` gave; before `run`."""
+        self._core.books.breaker.load(learned["breaker"])
+        self._core.books.estimates.load(learned["estimates"])
+
+    # ------------------------------------------------------------ what operators want
+
+    def observe(self, sample: MemorySample) -> None:
+        """The machine's memory was read."""
+        self._post(Sampled(sample))
+
+    async def plan(self, model: str) -> Plan:
+        """What a load of `model` would do now. Raises `ModelUnavailable`, `BackendUnreachable`."""
+        ticket = next(self._tickets)
+        plan = await self._owner.asked(ticket, AskPlan(ticket, model, self._clock.now()))
+        if isinstance(plan, Failure):
+            raise error_of(plan, model, self._core.books.servers)
+        assert isinstance(plan, Plan)
+        return plan
+
+    async def load(self, model: str) -> None:
+        """Bring `model` into memory as if somebody asked for it. Raises as `lease` does."""
+        ticket = next(self._tickets)
         try:
-            self._inbox.send_nowait(event)
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-            log.debug("vram.event_dropped", kind=type(event).__name__)  # the owner has ended
+            now = self._clock.now()
+            await self._owner.granted(
+                Acquire(ticket, model, now, None, False, speculative=True), ignore
+            )
+        finally:
+            self._owner.give_up(ticket)
+            self._post(Leave(ticket, self._clock.now()))
 
-    def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
-        match effect:
-            case Tell():
-                self._deliver(effect.ticket, effect.progress)
-            case Grant() | Reject():
-                self._deliver(effect.ticket, effect)
-            case StartLoad():
-                log.info("vram.load", model=effect.place.model, server=effect.place.server)
-                tasks.start_soon(self._servers.load, effect)
-            case StartUnload():
-                log.info("vram.unload", model=effect.place.model, server=effect.place.server)
-                tasks.start_soon(self._servers.unload, effect)
-            case Probe():
-                tasks.start_soon(self._servers.look, effect)
+    async def unload(self, model: str) -> Unloading:
+        """Send `model` out of memory, once nobody uses it (`draining`) or at once."""
+        ticket = next(self._tickets)
+        state: Unloading = await self._owner.asked(
+            ticket, AskUnload(ticket, model, self._clock.now())
+        )
+        return state
 
-    def _deliver(self, ticket: int, news: Progress | Grant | Reject) -> None:
-        caller = self._callers.get(ticket)
-        if caller is not None:  # else it has left; its Leave is in the inbox
-            caller.send_nowait(news)
+    async def optimize(self) -> tuple[tuple[str, float], ...]:
+        """Send idle models out of memory down to a goal; returns them with their GB."""
+        ticket = next(self._tickets)
+        freed: tuple[tuple[str, float], ...] = await self._owner.asked(
+            ticket, AskUnload(ticket, None, self._clock.now())
+        )
+        return freed
 
-    def _lease(self, grant: Progress | Grant | Reject) -> Lease:
-        assert isinstance(grant, Grant), "a caller is answered with a grant or a rejection"
+    async def reconcile(self) -> Reconciled:
+        """Compare the books with every server; what is missing is looked for twice."""
+        count_before = len(self._core.books.residents)
+        await self.refresh()
+        first = self._core.differences()
+        if any(one.missed for one in first):
+            await self.refresh()
+        seen = [*first, *self._core.differences()] if any(one.missed for one in first) else first
+        servers = self._core.books.servers.values()
+        return Reconciled(
+            registry_count=count_before,
+            backend_count=sum(len(one.inventory.loaded) for one in servers if one.inventory),
+            cleaned_models=tuple(sorted({p.model for one in seen for p in one.gone})),
+            adopted_models=tuple(sorted({p.model for one in seen for p in one.found})),
+        )
+
+    def clear_crashes(self, model: str) -> None:
+        """Forget the crashes of a model: it may be loaded again."""
+        self._post(SetBreaker(model, self._clock.now()))
+
+    def force_open(self, model: str) -> None:
+        """Let nobody load a model until its crashes are cleared."""
+        self._post(SetBreaker(model, self._clock.now(), forced_open=True))
+
+    def add_server(self, backend: Backend, limits: ServerLimits | None = None) -> None:
+        """Use one more server, or the one of that name with other limits."""
+        self._owner.servers.add(backend)
+        self._post(ServerAdded(_facts(backend, limits or ServerLimits()), self._clock.now()))
+
+    def drain_server(self, name: str, *, draining: bool = True) -> None:
+        """Begin nothing there any more and let idle models leave it, or use it again."""
+        self._post(ServerDrains(name, draining, self._clock.now()))
+
+    async def remove_server(self, name: str) -> None:
+        """Use a server no more; who uses a model there has lost it."""
+        self._post(ServerGone(name, self._clock.now()))
+        await self._owner.servers.remove(name)
+
+    def _lease(self, grant: Grant, loss: Loss) -> Lease:
         facts = self._core.books.servers[grant.place.server]
         rehearsal = facts.inventory is not None and facts.inventory.rehearsal
         server = Server(facts.name, facts.kind, facts.url, rehearsal)
-        return Lease(grant.spec, server, grant.load_seconds)
+        return Lease(grant.spec, server, grant.load_seconds, loss)
 
-    def _error(self, refused: Reject) -> BoundaryError:
-        failure = refused.failure
-        match failure.cause:
-            case "missing":
-                return ModelUnavailable(refused.model)
-            case "never_fits":
-                return ModelNeverFits(
-                    refused.model, need_gb=failure.need_gb, ceiling_gb=failure.ceiling_gb
-                )
-            case "unreachable":
-                server = self._core.books.servers[failure.server or ""]
-                return BackendUnreachable(server.url, failure.reason, kind=server.kind)
-            case "failed":
-                return LoadFailed(refused.model, failure.reason)
+
+def _facts(backend: Backend, limits: ServerLimits) -> ServerFacts:
+    facts = ServerFacts(
+        backend.name,
+        backend.kind,
+        backend.url,
+        backend.loads,
+        sleeps=backend.sleeps,
+        domain=domain_of(backend.url, backend.name),
+        hard_gb=limits.memory_gb,
+        slots=limits.slots,
+        parallel=limits.parallel,
+    )
+    if limits.disk_gb_per_second is not None:
+        facts.disk_gb_per_second = limits.disk_gb_per_second
+    return facts

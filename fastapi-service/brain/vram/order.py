@@ -1,120 +1,145 @@
 """
 The order of work: who gets a model now, and what is loaded next.
 
-Callers are served oldest first. A caller whose model is in memory gets it at once. The oldest
-caller whose model is not there (the head) decides what is loaded next: it chooses its victims as a
-whole, and loads when the last of them is gone. Until then later callers may still use those
-victims, but only `MAX_OVERTAKES` times; then the victims drain.
+Callers are served oldest first. A caller whose model is in memory gets it at once. Of those whose
+model is not, the head (one that is starved, else the oldest) decides what its memory is used for
+next: it chooses its victims as a whole. While somebody uses or wants those, they are served on, and
+another load that disturbs nobody may go ahead; but once the head has been overtaken `max_overtakes`
+times, or has waited for a minute or twice its load time, the victims drain. When nobody uses any of
+them they leave together, and the load begins when the last is gone.
 
 Three promises follow from that: nobody's model leaves while it answers, a plan that cannot be
 finished unloads nothing, and no caller waits for ever behind later ones.
 """
 
-from brain.catalogue.models import ModelSpec
-from brain.vram.books import Books
-from brain.vram.events import Failure, StartUnload
-from brain.vram.eviction import ROUNDING_GB, choose_victims
+from brain.catalogue.models import Priority
+from brain.vram.admission import HELD, Admission
+from brain.vram.books import FROZEN_AFTER, Books
+from brain.vram.choosing import Chooser
+from brain.vram.domains import Domain
+from brain.vram.events import Acquire, Failure
 from brain.vram.moves import Moves
+from brain.vram.placing import Placing
+from brain.vram.policies.view import ROUNDING_GB, Choice, Held, disturbance
 from brain.vram.residents import Place, Resident, Waiter
+from brain.vram.room import Room, room_at
 
-MAX_OVERTAKES = 8
+STARVED_SECONDS = 60.0
+Absent = list[tuple[Waiter, Place]]
 
 
 class Order:
     """Decides on the books; `dispatch` after every event, so that no wake-up is lost."""
 
-    def __init__(self, books: Books, moves: Moves) -> None:
+    def __init__(self, books: Books, moves: Moves, chooser: Chooser) -> None:
         self._books = books
         self._moves = moves
+        self._chooser = chooser
+        self._placing = Placing(books, chooser)
+        self._admission = Admission(books, moves)
+        self._homes: dict[str, Place] = {}
+
+    def forget_homes(self) -> None:
+        """Servers changed: the short way is looked up again."""
+        self._homes.clear()
+
+    def hit(self, event: Acquire) -> bool:
+        """The short way: the model is in memory, and nobody waits for it or for its room."""
+        books = self._books
+        place = self._homes.get(event.model)
+        if place is None or event.model in books.waiting_for:
+            return False
+        resident = books.residents.get(place)
+        if resident is None or resident.state != "ready" or not books.has_slot(place, resident):
+            return False
+        if place in books.domain_at(place).contested:
+            return False
+        self._moves.grant(event.ticket, place, resident, at=event.at)
+        return True
 
     def dispatch(self, at: float) -> None:
         """Start everything that can start."""
-        head: Waiter | None = None
-        contested: tuple[Place, ...] = ()
-        for waiter in list(self._books.waiters.values()):
-            place = self._books.place_for(waiter.model)
+        while self._pass(at):
+            pass
+
+    def _pass(self, at: float) -> bool:
+        """One round; True when something happened that may let more begin."""
+        absent = self._serve(at)
+        again = False
+        for domain in self._books.domains.values():
+            again = self._advance(domain, absent.get(domain.name, []), at) or again
+        return again
+
+    # ------------------------------------------------------------ what is there
+
+    def _serve(self, at: float) -> dict[str, Absent]:
+        """Give out what is in memory; returns who asks for what is not, by memory."""
+        absent: dict[str, Absent] = {}
+        for waiter in self._books.in_order():
+            place = self._placing.place(waiter, at=at)
             if isinstance(place, Failure):
                 self._refuse(waiter, place)
                 continue
-            resident = self._resident_at(place, waiter)
-            if resident is not None and resident.state == "ready":
-                if head is None or place not in contested:
-                    self._moves.grant(waiter, place, resident, at=at)
-                elif head.overtaken < MAX_OVERTAKES:
-                    head.overtaken += 1
-                    self._moves.grant(waiter, place, resident, at=at)
-                else:
-                    self._moves.tell_waiting(waiter, f"{head.model} is next")
-            elif resident is not None and resident.state == "loading":
-                self._moves.tell_loading(waiter, place, at=at)
-            elif head is not None:
-                self._moves.tell_waiting(waiter, f"{head.model} is next")
-            else:
-                planned = self._advance(waiter, place, at)
-                if planned is not None:
-                    head, contested = waiter, planned
+            resident = self._resident_at(place, at)
+            match resident.state if resident is not None else "absent":
+                case "ready":
+                    assert resident is not None
+                    self._use(waiter, place, resident, at)
+                case "loading":
+                    self._moves.tell_loading(waiter, place, at=at)
+                case "draining":
+                    self._moves.tell_waiting(waiter, self._why_draining(place))
+                case "unloading":
+                    self._moves.tell_waiting(waiter, "it is just being unloaded")
+                case _:
+                    domain = self._books.servers[place.server].domain
+                    absent.setdefault(domain, []).append((waiter, place))
+        return absent
 
-    def _advance(self, head: Waiter, place: Place, at: float) -> tuple[Place, ...] | None:
-        """
-        Bring the head's model one step nearer.
-
-        Returns the models that have to leave for it (perhaps none that can be named yet), or None
-        when it waits for none: it was refused, or its load has begun.
-        """
-        books, moves = self._books, self._moves
-        spec = books.spec(place.model) or ModelSpec(name=place.model, size_gb=0.0)
-        ceiling = books.ceiling_gb(place)
-        need = books.estimates.need_gb(place, spec, ceiling_gb=ceiling)
-        if need > ceiling + ROUNDING_GB:
-            reason = "it is larger than the memory for models"
-            failure = Failure("never_fits", reason, place.server, need_gb=need, ceiling_gb=ceiling)
-            moves.reject(head, failure)
-            return None
-        if place in books.residents and books.residents[place].state == "unloading":
-            moves.tell_waiting(head, "it is just being unloaded")
-            return ()
-        short = books.charged_gb(without=place) + need - books.hard_gb
-        victims = choose_victims(books.candidates(wanted=place), need_gb=short - books.leaving_gb())
-        if victims is None:
-            return self._wait_or_give_up(head, place)
-        if books.loading() is None and short <= ROUNDING_GB:
-            moves.start_load(place, spec, need_gb=need, at=at)
-            moves.tell_loading(head, place, at=at)
-            return None
-        return self._make_room(head, victims)
-
-    def _make_room(self, head: Waiter, victims: tuple[Place, ...]) -> tuple[Place, ...]:
-        """Unload the victims once nobody uses any of them and no other load is under way."""
-        residents = self._books.residents
-        busy = [place.model for place in victims if residents[place].leases]
-        loading = self._books.loading()
-        if loading is not None:
-            detail = f"{loading.model} is being loaded first"
-        elif busy:
-            detail = f"{' and '.join(busy)} must finish first"
+    def _use(self, waiter: Waiter, place: Place, resident: Resident, at: float) -> None:
+        if not self._books.has_slot(place, resident):
+            self._moves.tell_waiting(waiter, "others are being answered first")
+        elif self._may_overtake(waiter, place):
+            self._remember_home(place)
+            self._moves.dismiss(waiter)
+            seconds = waiter.load_seconds
+            self._moves.grant(waiter.ticket, place, resident, at=at, load_seconds=seconds)
         else:
-            detail = "making room in memory"
-            for place in victims:
-                epoch = self._moves.move(residents[place], "unloading")
-                self._moves.do(StartUnload(place, epoch))
-        self._moves.tell_waiting(head, detail)
-        return victims
+            self._moves.tell_waiting(waiter, self._why_draining(place))
 
-    def _wait_or_give_up(self, head: Waiter, place: Place) -> tuple[Place, ...] | None:
-        """There is no set of victims now: either news are on their way, or something is stuck."""
-        transit = self._books.in_transit()
-        if transit is not None:
-            self._moves.tell_waiting(head, f"{transit.model} is being loaded or unloaded first")
-            return ()
-        stuck = [one for one, resident in self._books.residents.items() if resident.stuck]
-        for one in stuck:
-            server = self._books.servers[one.server]
-            if not server.healthy:
-                self._moves.reject(head, Failure("unreachable", server.problem, server.name))
-                return None
-        reason = f"{' and '.join(one.model for one in stuck) or 'another model'} stays in memory"
-        self._moves.reject(head, Failure("failed", reason, place.server))
-        return None
+    def _may_overtake(self, waiter: Waiter, place: Place) -> bool:
+        """Whether it may use what the head waits for; if so that is counted."""
+        domain = self._books.domain_at(place)
+        head = self._books.waiters.get(domain.head) if domain.head is not None else None
+        if head is None or place not in domain.contested or waiter.rank < head.rank:
+            return True
+        if head.overtaken >= self._books.options.max_overtakes:
+            return False
+        head.overtaken += 1
+        return True
+
+    def _remember_home(self, place: Place) -> None:
+        if len(self._books.having(place.model)) == 1:
+            self._homes[place.model] = place
+
+    def _why_draining(self, place: Place) -> str:
+        head = self._books.waiters.get(self._books.domain_at(place).head or 0)
+        resident = self._books.residents[place]
+        if resident.drain in ("admin", "pressure") or head is None:
+            return "it is about to be unloaded"
+        return f"{head.model} is next"
+
+    def _resident_at(self, place: Place, at: float) -> Resident | None:
+        """A model that we do not move is in memory as long as its server lists it."""
+        books = self._books
+        if place not in books.residents and not books.servers[place.server].loads:
+            spec = books.spec_at(place)
+            charged = spec.size_gb if books.is_ours(place) else 0.0
+            resident = Resident(spec=spec, state="ready", charged_gb=charged, epoch=0)
+            resident.loaded_at = at
+            self._moves.move(resident, "ready")
+            books.residents[place] = resident
+        return books.residents.get(place)
 
     def _refuse(self, waiter: Waiter, failure: Failure) -> None:
         """What is not there now may be there in a moment: look again, for the next caller."""
@@ -122,12 +147,232 @@ class Order:
         for server in self._books.servers:
             self._moves.probe(server)
 
-    def _resident_at(self, place: Place, waiter: Waiter) -> Resident | None:
-        """A server whose models are always loaded has every model it lists in memory."""
-        if place not in self._books.residents and not self._books.servers[place.server].loads:
-            spec = self._books.spec(waiter.model) or ModelSpec(name=waiter.model, size_gb=0.0)
-            resident = Resident(spec=spec, state="ready", charged_gb=0.0, epoch=0)
-            resident.loaded_at = waiter.since
-            self._moves.move(resident, "ready")
-            self._books.residents[place] = resident
-        return self._books.residents.get(place)
+    # ------------------------------------------------------------ what is not there
+
+    def _advance(self, domain: Domain, absent: Absent, at: float) -> bool:
+        """Bring what is asked for one step nearer; True when something may begin by that."""
+        if not self._books.options.orchestrator_enabled:
+            return self._load_everything(absent, at)
+        eligible = [one for one in absent if self._admission.admits(*one, at=at)]
+        places = {place for _, place in eligible}
+        if domain.pending is not None and domain.pending not in places:
+            domain.pending = None
+        if domain.head is not None and domain.head not in self._books.waiters:
+            domain.forget_head()
+        for waiter, place in self._by_turn(domain, eligible, at):
+            outcome = self._bring(domain, waiter, place, at)
+            if outcome is HELD:
+                continue
+            for other, there in eligible:
+                if there != place and other.ticket in self._books.waiters:
+                    self._moves.tell_waiting(other, f"{waiter.model} is next")
+            if outcome is False and domain.head == waiter.ticket and domain.contested:
+                outcome = self._meanwhile(domain, waiter, eligible, at)
+            return bool(outcome)
+        domain.forget_head()
+        return self._undrain(domain)
+
+    def _load_everything(self, absent: Absent, at: float) -> bool:
+        """Without the orchestrator the server decides what leaves for it."""
+        for waiter, place in absent:
+            resident = self._books.residents.get(place)
+            if resident is None or resident.state != "loading":
+                self._moves.start_load(place, need_gb=self._books.need_gb(place), at=at)
+            self._moves.tell_loading(waiter, place, at=at)
+        return False
+
+    def _by_turn(self, domain: Domain, eligible: Absent, at: float) -> Absent:
+        """Whom room is being made for, then who is starved, then the oldest."""
+
+        def turn(one: tuple[Waiter, Place]) -> tuple[bool, bool]:
+            return (one[1] != domain.pending, not self._is_starved(*one, at))
+
+        return sorted(eligible, key=turn)
+
+    def _is_starved(self, waiter: Waiter, place: Place, at: float) -> bool:
+        if waiter.overtaken >= self._books.options.max_overtakes:
+            return True
+        limit = max(2 * self._books.load_seconds(place), STARVED_SECONDS)
+        return at - waiter.since >= limit
+
+    def _bring(self, domain: Domain, waiter: Waiter, place: Place, at: float) -> bool | None:
+        """
+        One step nearer for one caller: its load, its victims' leaving, or waiting for them.
+
+        True: dispatch again; False: it waits; `HELD`: it waits for what no dispatch can bring, so
+        that the next caller may be looked at.
+        """
+        books, moves = self._books, self._moves
+        probe_gb = self._admission.probe_extra_gb(domain, place, self._chooser)
+        if probe_gb is None:
+            moves.tell_waiting(waiter, "it crashed before and is tried when there is more room")
+            return HELD
+        room = room_at(books, place, extra_gb=probe_gb)
+        loading = books.loading(domain)
+        if loading is None and room.short_gb <= ROUNDING_GB:
+            self._start(domain, waiter, place, room.need_gb, at)
+            return True
+        if room.to_free_gb <= ROUNDING_GB:  # it is on its way
+            first = f"{loading.model} is being loaded first" if loading else "making room in memory"
+            moves.tell_waiting(waiter, first)
+            if domain.pending != place:
+                self._set_head(domain, waiter, frozenset())
+            return self._undrain(domain)
+        below = Priority.HIGH if self._admission.is_probe(place) else Priority.CRITICAL
+        held = self._chooser.held(domain, without=place, below=below)
+        choice = self._choice(domain, waiter, place, held, room, at)
+        if choice is None:
+            return self._wait_or_give_up(domain, waiter, place, room)
+        if loading is not None:
+            moves.tell_waiting(waiter, f"{loading.model} is being loaded first")
+            if domain.pending != place:
+                self._set_head(domain, waiter, frozenset(choice.victims))
+            return self._undrain(domain)
+        if books.servers[place.server].silent >= FROZEN_AFTER:
+            problem = books.servers[place.server].problem
+            moves.reject(waiter, Failure("unreachable", problem, place.server))
+            return True
+        return self._make_room(domain, waiter, place, choice, held, at)
+
+    def _choice(
+        self,
+        domain: Domain,
+        waiter: Waiter,
+        place: Place,
+        held: tuple[Held, ...],
+        room: Room,
+        at: float,
+    ) -> Choice | None:
+        """What drains for it already stays the choice while it is right."""
+        before = domain.drained if domain.head == waiter.ticket else None
+        if before and self._chooser.still_right(before, held, to_free_gb=room.to_free_gb):
+            return before
+        return self._chooser.choose(domain, place, held, to_free_gb=room.to_free_gb, at=at)
+
+    def _start(
+        self, domain: Domain, waiter: Waiter, place: Place, need_gb: float, at: float
+    ) -> None:
+        books, moves = self._books, self._moves
+        self._admission.load_begins(place, at)
+        speculative = all(
+            one.speculative for one in books.waiters.values() if one.model == place.model
+        )
+        moves.start_load(place, need_gb=need_gb, at=at, speculative=speculative)
+        moves.tell_loading(waiter, place, at=at)
+        domain.pending = None
+        if domain.head == waiter.ticket:
+            domain.forget_head()
+        self._undrain(domain)
+
+    def _make_room(
+        self,
+        domain: Domain,
+        waiter: Waiter,
+        place: Place,
+        choice: Choice,
+        held: tuple[Held, ...],
+        at: float,
+    ) -> bool:
+        """Unload the victims once nobody uses any of them; until then serve them on, or drain."""
+        moves = self._moves
+        starved = self._is_starved(waiter, place, at)
+        victims = [one for one in held if one.place in choice.victims]
+        busy = [one.place.model for one in victims if one.leased]
+        if not busy and (starved or not any(one.wanted for one in victims)):
+            for victim in choice.victims:
+                moves.start_unload(victim, at=at)
+            self._chooser.record(
+                "probe" if self._admission.is_probe(place) else "swap",
+                choice,
+                at=at,
+                wanted=place,
+            )
+            domain.pending = place
+            if domain.head == waiter.ticket:
+                domain.forget_head()
+            moves.tell_waiting(waiter, "making room in memory")
+            return self._undrain(domain)
+        self._set_head(domain, waiter, frozenset(choice.victims))
+        if starved:
+            for victim in choice.victims:
+                moves.drain(victim, "swap")
+            domain.drained = choice
+        names = busy or [one.place.model for one in victims if one.wanted]
+        moves.tell_waiting(waiter, f"{' and '.join(names)} must finish first")
+        return self._undrain(domain, keep=choice.victims if starved else ())
+
+    def _set_head(self, domain: Domain, waiter: Waiter, contested: frozenset[Place]) -> None:
+        domain.head, domain.contested = waiter.ticket, contested
+
+    def _undrain(self, domain: Domain, *, keep: tuple[Place, ...] = ()) -> bool:
+        """What no longer drains for a swap may be used again; True when that is so for any."""
+        if not keep:
+            domain.drained = None
+        called_off = [
+            place
+            for place, one in self._books.inside(domain)
+            if one.drain == "swap" and place not in keep
+        ]
+        for place in called_off:
+            self._moves.undrain(place)
+        return bool(called_off)
+
+    def _meanwhile(self, domain: Domain, head: Waiter, eligible: Absent, at: float) -> bool:
+        """While the head waits for those who use its victims: a load that disturbs nobody."""
+        books = self._books
+        if books.loading(domain) or domain.pending or domain.drained:
+            return False
+        if head.overtaken >= books.options.max_overtakes:
+            return False
+        for waiter, place in eligible:
+            if place.model == head.model or self._admission.is_probe(place):
+                continue
+            if books.servers[place.server].silent >= FROZEN_AFTER:
+                continue
+            room = room_at(books, place)
+            if room.short_gb <= ROUNDING_GB:
+                head.overtaken += 1
+                self._start(domain, waiter, place, room.need_gb, at)
+                return True
+            held = tuple(
+                one for one in self._chooser.held(domain, without=place) if not disturbance(one)
+            )
+            choice = self._chooser.choose(domain, place, held, to_free_gb=room.to_free_gb, at=at)
+            if choice is not None and room.to_free_gb > ROUNDING_GB:
+                head.overtaken += 1
+                return self._make_room(domain, waiter, place, choice, held, at)
+        return False
+
+    def _wait_or_give_up(
+        self, domain: Domain, waiter: Waiter, place: Place, room: Room
+    ) -> bool | None:
+        """There is no set of victims now: either news are on their way, or something is stuck."""
+        books, moves = self._books, self._moves
+        transit = books.loading(domain) or books.unloading(domain)
+        if transit is not None:
+            moves.tell_waiting(waiter, f"{transit.model} is being loaded or unloaded first")
+            if domain.pending != place:
+                self._set_head(domain, waiter, frozenset())
+            return self._undrain(domain)
+        if domain.pending == place:
+            domain.pending = None
+        if room.machine_short_gb > ROUNDING_GB and self._limit_could_do(domain, place, room):
+            moves.tell_waiting(waiter, self._admission.why_machine(room))
+            return HELD
+        if self._admission.is_probe(place):
+            moves.tell_waiting(waiter, "it crashed before and is tried when there is more room")
+            return HELD
+        stuck = [one for one, resident in books.inside(domain) if resident.state == "stuck"]
+        for one in stuck:
+            server = books.servers[one.server]
+            if not server.healthy:
+                moves.reject(waiter, Failure("unreachable", server.problem, server.name))
+                return True
+        reason = f"{' and '.join(one.model for one in stuck) or 'another model'} stays in memory"
+        moves.reject(waiter, Failure("failed", reason, place.server))
+        return True
+
+    def _limit_could_do(self, domain: Domain, place: Place, room: Room) -> bool:
+        """Whether only the machine stands in the way."""
+        held = self._chooser.held(domain, without=place)
+        return sum(one.gb for one in held) >= room.limit_short_gb - ROUNDING_GB

@@ -1,7 +1,10 @@
 """Brings the books into line with what a server says about itself."""
 
+from dataclasses import dataclass
+
 from brain.catalogue.models import ModelSpec
 from brain.vram.books import Books
+from brain.vram.estimates import note_size
 from brain.vram.events import Snapshot
 from brain.vram.residents import Inventory, Place, Resident
 
@@ -9,10 +12,27 @@ MISSING_SNAPSHOTS = 2
 """How often in a row a model must be missing before it is believed to be gone: servers have been
 seen to leave one out while they load another."""
 
+UNCONFIRMED = frozenset({"adopted", "failed", "stuck", "parked"})
+"""States in which one snapshot without the model is enough: it was never sure to be there."""
 
-def apply_snapshot(books: Books, event: Snapshot) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a snapshot showed that the books did not."""
+
+    gone: tuple[Place, ...] = ()
+    """In the books and certainly not there; the caller takes them out."""
+
+    found: tuple[Place, ...] = ()
+    """There and not in the books; they are now."""
+
+    missed: tuple[Place, ...] = ()
+    """Missing for the first time: the next snapshot will tell."""
+
+
+def apply_snapshot(books: Books, event: Snapshot) -> Difference:
     """
-    Adopt what the server has loaded, drop what it no longer has, take over its sizes.
+    Adopt what the server has loaded, take over its sizes, and say what it no longer has.
 
     A server that did not answer keeps everything it was last known to have and is marked down. News
     older than the last change of a model are ignored for that model.
@@ -20,45 +40,75 @@ def apply_snapshot(books: Books, event: Snapshot) -> None:
     server = books.servers[event.server]
     server.healthy, server.problem = event.inventory is not None, event.problem
     if event.inventory is None:
-        return
+        server.silent += 1
+        return Difference()
+    server.silent = 0
     server.inventory = event.inventory
-    for place in [place for place in books.residents if place.server == event.server]:
-        resident = books.residents[place]
-        if resident.epoch > event.version or resident.state in ("loading", "unloading"):
+    gone: list[Place] = []
+    missed: list[Place] = []
+    for place, resident in books.residents.items():
+        if place.server != event.server or resident.epoch > event.version:
             continue
-        _compare(books, place, resident, event.inventory, loads=server.loads)
-    for model, size_gb in event.inventory.loaded.items():
-        place = Place(event.server, model)
-        if place in books.residents or books.gone.get(place, 0) > event.version:
+        if resident.state in ("loading", "unloading"):
             continue
-        _adopt(books, place, size_gb, at=event.at)
+        if _is_there(place, event.inventory, loads=server.loads):
+            _confirm(books, place, resident, event)
+            continue
+        resident.missing += 1
+        enough = 1 if resident.state in UNCONFIRMED or resident.suspect else MISSING_SNAPSHOTS
+        (gone if resident.missing >= enough else missed).append(place)
+    found = [
+        place
+        for model, size_gb in event.inventory.loaded.items()
+        if _adopt(books, Place(event.server, model), size_gb, event)
+        for place in [Place(event.server, model)]
+    ]
+    return Difference(tuple(gone), tuple(found), tuple(missed))
 
 
-def _compare(
-    books: Books, place: Place, resident: Resident, inventory: Inventory, *, loads: bool
-) -> None:
-    there = inventory.loaded if loads else inventory.installed
-    if place.model in there:
-        resident.missing, resident.stuck = 0, False
-        if loads and inventory.loaded[place.model] > 0:
-            resident.charged_gb, resident.measured = inventory.loaded[place.model], True
-        return
-    resident.missing += 1
-    certain = resident.state == "uncertain" or resident.missing >= MISSING_SNAPSHOTS
-    if certain and not resident.leases:
-        books.version += 1
-        books.gone[place] = books.version
-        del books.residents[place]
+def _is_there(place: Place, inventory: Inventory, *, loads: bool) -> bool:
+    if not loads:
+        return place.model in inventory.installed
+    return place.model in inventory.loaded or place.model in inventory.parked
 
 
-def _adopt(books: Books, place: Place, size_gb: float, *, at: float) -> None:
+def _confirm(books: Books, place: Place, resident: Resident, event: Snapshot) -> None:
+    """It is there; how much it takes may be news."""
+    assert event.inventory is not None
+    resident.missing, resident.suspect = 0, False
+    if resident.state == "stuck":  # what did not leave then may leave now
+        _change(books, resident, "adopted")
+    parked_gb = event.inventory.parked.get(place.model)
+    if parked_gb is not None and not resident.leases:
+        if resident.state != "parked":
+            _change(books, resident, "parked")
+        resident.charged_gb = parked_gb
+    size_gb = event.inventory.loaded.get(place.model, 0.0)
+    if size_gb > 0 and books.is_ours(place):
+        note_size(resident, size_gb, at=event.at)
+
+
+def _change(books: Books, resident: Resident, state: str) -> None:
+    books.version += 1
+    resident.epoch = books.version
+    resident.state = "parked" if state == "parked" else "adopted"
+
+
+def _adopt(books: Books, place: Place, size_gb: float, event: Snapshot) -> bool:
+    if place in books.residents or books.gone.get(place, 0) > event.version:
+        return False
+    if not books.is_ours(place):
+        return False
     spec = books.spec(place.model) or ModelSpec(name=place.model, size_gb=size_gb)
     books.version += 1
     books.residents[place] = Resident(
         spec=spec,
-        state="uncertain",
+        state="adopted",
         charged_gb=size_gb or spec.size_gb,
         epoch=books.version,
         measured=size_gb > 0,
-        loaded_at=at,
+        peak_gb=size_gb,
+        peak_at=event.at,
+        loaded_at=event.at,
     )
+    return True

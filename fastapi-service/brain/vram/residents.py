@@ -1,16 +1,20 @@
 """
 The facts the orchestrator keeps: what is in memory where, and who waits for what.
 
-            Acquire                    LoadDone
-  absent ───────────▶ loading ─────────────────────▶ ready ◀─▶ leases
-    ▲                    │ failed: absent, or          │ victim, no lease
-    │ UnloadDone         ▼ nobody knows                ▼
-    └─────────────── uncertain ◀─── no answer ──── unloading
-                         ▲
-  found by a snapshot, not loaded by us: uncertain too
+  state      charged                  leases  leaves by
+  (absent)   0                        wait    chosen by the order of work -> loading
+  loading    estimate                 wait    LoadDone -> ready | failed; aborted -> unloading
+  ready      measured peak            given   chosen -> unloading, or while in use -> draining
+  draining   as ready                 wait    last lease back -> unloading; called off -> ready
+  unloading  as before                wait    UnloadDone -> absent | parked | stuck
+  stuck      as before                wait    a snapshot -> absent | adopted; asked for -> loading
+  failed     as loading               wait    a snapshot -> absent | adopted; asked for -> loading
+  parked     what stays of it         wait    asked for -> loading (a wake); chosen -> unloading
+  adopted    what the server says     wait    asked for -> loading (a claim); chosen -> unloading
 
-An `uncertain` model is charged, as it may be in memory; a load call claims it (at no cost when it
-is there, with the right options when it was there with others), a snapshot may prove it gone.
+`adopted` was found by a snapshot, not loaded by us; a load call claims it, at no cost when it is
+there with the right options. A crash (a snapshot without it, twice or with evidence) makes every
+state absent, and whoever held a lease has lost it.
 """
 
 from collections.abc import Mapping
@@ -20,7 +24,12 @@ from typing import Literal, NamedTuple
 from brain.catalogue.models import ModelSpec
 from brain.vram.errors import ServerKind
 
-State = Literal["loading", "ready", "unloading", "uncertain"]
+State = Literal["loading", "ready", "draining", "unloading", "stuck", "failed", "parked", "adopted"]
+Drain = Literal["", "swap", "admin", "pressure"]
+"""What a draining model makes room for."""
+
+MACHINE = "machine"
+"""The memory this process runs in; servers elsewhere have a memory each."""
 
 
 class Place(NamedTuple):
@@ -40,7 +49,14 @@ class Resident:
     epoch: int
     """The version of the books at its last change of state; older news about it are ignored."""
 
+    estimate_gb: float = 0.0
+    """What its load reserved."""
+
     measured: bool = False
+    peak_gb: float = 0.0
+    peak_at: float = 0.0
+    """The highest measured size, slowly forgotten, and when it was last brought up to date."""
+
     leases: set[int] = field(default_factory=set)
     used_order: int = 0
     """Rises with every use over all models; the lowest is the least recently used."""
@@ -52,11 +68,21 @@ class Resident:
     missing: int = 0
     """Snapshots in a row that did not show it."""
 
+    suspect: bool = False
+    """A caller lost its connection while it answered: the next snapshot without it is proof."""
+
     claimed: bool = False
     """It was in memory already when its load began, so that load says nothing about loads."""
 
-    stuck: bool = False
-    """An unload of it failed; only a snapshot makes it a victim again."""
+    woken: bool = False
+    """It slept when its load began."""
+
+    speculative: bool = False
+    """Its load was begun for nobody who waits; whoever needs the room may abort it."""
+
+    drain: Drain = ""
+    leaves_after_use: bool = False
+    """An operator wants it gone; it goes when those who wait for it now are done."""
 
 
 @dataclass(slots=True)
@@ -66,6 +92,13 @@ class Waiter:
     ticket: int
     model: str
     since: float
+    arrived: float
+    """When the work it belongs to arrived, by which callers are ordered."""
+
+    patient: bool = True
+    """Waits also for a model that crashed and rests."""
+
+    speculative: bool = False
     overtaken: int = 0
     """How many later callers got a lease on memory this one waits for."""
 
@@ -74,6 +107,11 @@ class Waiter:
 
     told: tuple[str, ...] = ()
     """The news the caller already has."""
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Lower comes first."""
+        return (self.arrived, self.ticket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +127,13 @@ class Inventory:
     rehearsal: bool = False
     """The server is a stand-in with scripted answers."""
 
+    parked: Mapping[str, float] = field(default_factory=dict)
+    """Memory in GB that each sleeping model still takes."""
+
 
 @dataclass(slots=True)
 class ServerFacts:
-    """A model server as last seen."""
+    """A model server as last seen, and what it was given."""
 
     name: str
     kind: ServerKind
@@ -100,6 +141,29 @@ class ServerFacts:
     loads: bool
     """Whether models are brought into its memory and taken out by us."""
 
+    sleeps: bool = False
+    """Whether its models can be parked and woken."""
+
+    domain: str = MACHINE
+    """The memory it shares with others of that domain."""
+
+    hard_gb: float | None = None
+    """The limit of its memory, where that is not this machine's; None: the usual one."""
+
+    slots: int | None = None
+    """Leases at once on all its models together, and on each of them (`parallel`)."""
+
+    parallel: int | None = None
+    disk_gb_per_second: float = 2.0
+    """How fast it reads models, until a load was measured; between a SATA and an NVMe disk."""
+
+    draining: bool = False
+    """It is to be left alone: no new work, idle models leave."""
+
     inventory: Inventory | None = None
     healthy: bool = True
     problem: str = ""
+    silent: int = 0
+    """Looks in a row that it did not answer."""
+
+    leases: int = 0

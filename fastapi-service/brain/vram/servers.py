@@ -8,6 +8,7 @@ import structlog
 from brain.vram.backends.base import Backend
 from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable
 from brain.vram.events import (
+    AbortLoad,
     Event,
     Failure,
     LoadDone,
@@ -17,7 +18,7 @@ from brain.vram.events import (
     StartUnload,
     UnloadDone,
 )
-from brain.vram.residents import Inventory
+from brain.vram.residents import Inventory, Place
 from shared.clock import Clock
 from shared.errors import BoundaryError
 
@@ -42,6 +43,18 @@ class Servers:
         self._post = post
         self._clock = clock
         self._load_timeout_seconds = load_timeout_seconds
+        self._loads: dict[Place, anyio.CancelScope] = {}
+
+    def add(self, backend: Backend) -> None:
+        """One more server, or another in the place of one of that name."""
+        self._backends[backend.name] = backend
+
+    async def remove(self, name: str) -> None:
+        """A server is not ours any more."""
+        backend = self._backends.pop(name, None)
+        if backend is not None:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await backend.aclose()
 
     async def aclose(self) -> None:
         """Close the connections to all servers, also while being cancelled."""
@@ -50,31 +63,56 @@ class Servers:
                 await backend.aclose()
 
     async def load(self, order: StartLoad) -> None:
-        """Load a model, for at most the load timeout."""
+        """Load a model, for at most the load timeout; says nothing when it is aborted."""
         began = self._clock.monotonic()
         measured_gb: float | None = None
         failure: Failure | None = None
-        try:
-            with anyio.fail_after(self._load_timeout_seconds):
-                measured_gb = await self._backends[order.place.server].load(order.spec)
-        except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
-            failure = _failure(problem, order.place.server)
-            log.warning("vram.load_failed", model=order.spec.name, reason=failure.reason)
+        with anyio.CancelScope() as scope:
+            self._loads[order.place] = scope
+            try:
+                with anyio.fail_after(self._load_timeout_seconds):
+                    measured_gb = await self._backends[order.place.server].load(order.spec)
+            except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
+                failure = _failure(problem, order.place.server)
+                log.warning("vram.load_failed", model=order.spec.name, reason=failure.reason)
+        if scope.cancelled_caught:
+            return
         seconds = self._clock.monotonic() - began
+        if failure is None:
+            log.info(
+                "vram.loaded",
+                message=f"Model {order.spec.name} loaded successfully",
+                model=order.spec.name,
+                server=order.place.server,
+                seconds=round(seconds, 3),
+            )
         self._post(
             LoadDone(order.place, order.epoch, self._clock.now(), seconds, measured_gb, failure)
         )
 
+    async def abort(self, order: AbortLoad) -> None:
+        """Give up the load under way there and unload what there is of it."""
+        scope = self._loads.pop(order.place, None)
+        if scope is not None:
+            scope.cancel()
+        await self.unload(StartUnload(order.place, order.epoch))
+
     async def unload(self, order: StartUnload) -> None:
-        """Unload a model and wait until it is gone."""
+        """Unload a model, or send it to sleep, and wait until that is so."""
         failure: Failure | None = None
+        parked_gb: float | None = None
+        backend = self._backends[order.place.server]
         try:
             with anyio.fail_after(UNLOAD_SECONDS):
-                await self._backends[order.place.server].unload(order.place.model)
+                if order.park:
+                    await backend.park(order.place.model)
+                    parked_gb = (await backend.look()).parked.get(order.place.model, 0.0)
+                else:
+                    await backend.unload(order.place.model)
         except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
             failure = _failure(problem, order.place.server)
             log.warning("vram.unload_failed", model=order.place.model, reason=failure.reason)
-        self._post(UnloadDone(order.place, order.epoch, self._clock.now(), failure))
+        self._post(UnloadDone(order.place, order.epoch, self._clock.now(), failure, parked_gb))
 
     async def look(self, order: Probe) -> None:
         """Ask a server what it has."""

@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 from brain.catalogue.models import BackendKind, Priority
 from brain.vram.books import Books
+from brain.vram.breaker import BreakerStatus
+from brain.vram.decisions import Decision
 from brain.vram.errors import ServerKind
+from brain.vram.memory.sample import MemorySample
+from brain.vram.pressure import Level
 from brain.vram.residents import Place, Resident
 
 
@@ -24,6 +28,10 @@ class LoadedModel:
     loaded_at: float | None
     last_used: float | None
     use_count: int
+    estimate_gb: float
+    """What its load reserved; 0 when it was found in memory."""
+    peak_gb: float
+    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ class WaitingCaller:
     model: str
     since: float
     overtaken: int
+    detail: str
+    """What it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,10 @@ class ServerStatus:
     problem: str
     rehearsal: bool
     models: tuple[str, ...]
+    domain: str
+    draining: bool
+    silent: int
+    """Looks in a row that it did not answer; from 3 on nothing on it is touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +85,30 @@ class Status:
     loading: tuple[LoadingModel, ...]
     waiting: tuple[WaitingCaller, ...]
     servers: tuple[ServerStatus, ...]
+    enabled: bool
+    memory: MemorySample | None
+    """The newest reading of the machine's memory."""
+
+    reserve_gb: float
+    external_gb: float | None
+    """What other programs take, smoothed."""
+
+    level: Level
+    level_since: float
+    level_reason: str
+    breaker: tuple[BreakerStatus, ...]
+    decisions: tuple[Decision, ...]
+    """The newest first, 100 at most."""
 
 
-def status_of(books: Books, *, soft_gb: float, at: float) -> Status:
+def status_of(books: Books, *, at: float) -> Status:
     """What the books say at `at`."""
     residents = sorted(books.residents.items())
+    machine = books.machine
     return Status(
-        soft_gb=soft_gb,
-        hard_gb=books.hard_gb,
-        used_gb=books.charged_gb(),
+        soft_gb=min(books.options.soft_gb, books.options.hard_gb),
+        hard_gb=books.options.hard_gb,
+        used_gb=sum(books.charged_gb(one) for one in books.domains.values() if one.is_machine),
         loaded=tuple(_loaded(place, one) for place, one in residents if one.state != "loading"),
         loading=tuple(
             LoadingModel(
@@ -92,7 +121,8 @@ def status_of(books: Books, *, soft_gb: float, at: float) -> Status:
             if one.state == "loading"
         ),
         waiting=tuple(
-            WaitingCaller(one.model, one.since, one.overtaken) for one in books.waiters.values()
+            WaitingCaller(one.model, one.since, one.overtaken, one.told[-1] if one.told else "")
+            for one in books.in_order()
         ),
         servers=tuple(
             ServerStatus(
@@ -103,9 +133,21 @@ def status_of(books: Books, *, soft_gb: float, at: float) -> Status:
                 problem=one.problem,
                 rehearsal=one.inventory is not None and one.inventory.rehearsal,
                 models=() if one.inventory is None else tuple(sorted(one.inventory.installed)),
+                domain=one.domain,
+                draining=one.draining,
+                silent=one.silent,
             )
             for one in books.servers.values()
         ),
+        enabled=books.options.orchestrator_enabled,
+        memory=machine.sample,
+        reserve_gb=machine.reserve_gb,
+        external_gb=machine.external_gb,
+        level=machine.pressure.level,
+        level_since=machine.pressure.since,
+        level_reason=machine.pressure.reason,
+        breaker=books.breaker.report(at),
+        decisions=tuple(books.decisions),
     )
 
 
@@ -122,4 +164,7 @@ def _loaded(place: Place, one: Resident) -> LoadedModel:
         loaded_at=one.loaded_at,
         last_used=one.last_used,
         use_count=one.use_count,
+        estimate_gb=one.estimate_gb,
+        peak_gb=one.peak_gb,
+        context_tokens=one.spec.context_tokens,
     )

@@ -10,6 +10,7 @@ from brain.llm.messages import Finished, Heard, Message, Prompt, Text
 from brain.llm.speaker import Speaker
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendFailed
+from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
 from shared.clock import SystemClock
 
@@ -22,7 +23,10 @@ SOON_SECONDS = 2.0
 async def talking(url: str) -> AsyncIterator[tuple[Speaker, Orchestrator]]:
     clock = SystemClock()
     vram = Orchestrator(
-        specs={}, backends=[OpenAIBackend(url)], soft_gb=12, hard_gb=14, clock=clock
+        specs={},
+        backends=[OpenAIBackend(url)],
+        options=VramOptions(soft_gb=12, hard_gb=14),
+        clock=clock,
     )
     speaker = Speaker(vram, clock=clock, first_token_seconds=20, token_gap_seconds=20)
     with anyio.fail_after(LIMIT_SECONDS):

@@ -15,6 +15,7 @@ from brain.llm.messages import Finished, Leased, Message, Piece, Prompt, Text, T
 from brain.llm.speaker import Speaker
 from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
+from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
 from rehearsal import Fault, Rehearsal, Servers, parse_script, running
 from rehearsal.record import RequestEntry
@@ -141,8 +142,7 @@ async def talking(
             *([OllamaBackend(ollama_url)] if ollama_url else []),
             *([OpenAIBackend(openai_url)] if openai_url else []),
         ],
-        soft_gb=12,
-        hard_gb=14,
+        options=VramOptions(soft_gb=12, hard_gb=14),
         clock=clock,
     )
     speaker = Speaker(

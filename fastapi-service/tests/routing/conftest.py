@@ -14,6 +14,7 @@ from brain.routing.classifier import Classifier
 from brain.routing.router import Router
 from brain.routing.routes import Choice
 from brain.vram.backends.ollama import OllamaBackend
+from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator, Progress
 from rehearsal import Fault, Rehearsal, Servers, running
 from shared.clock import SystemClock
@@ -77,8 +78,7 @@ def start() -> Start:
             vram = Orchestrator(
                 specs=page.models,
                 backends=[OllamaBackend(servers.ollama_url)],
-                soft_gb=page.soft_gb,
-                hard_gb=hard_gb or page.hard_gb,
+                options=VramOptions(soft_gb=page.soft_gb, hard_gb=hard_gb or page.hard_gb),
                 clock=clock,
             )
             speaker = Speaker(vram, clock=clock, first_token_seconds=5, token_gap_seconds=5)

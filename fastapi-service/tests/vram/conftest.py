@@ -1,6 +1,7 @@
 """A core to play events on, and what happened."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from brain.vram.events import (
     StartUnload,
     UnloadDone,
 )
+from brain.vram.options import VramOptions
 from brain.vram.residents import Inventory, ServerFacts
 
 ROSTER = {
@@ -35,13 +37,16 @@ ROSTER = {
 class Play:
     """Plays events on a core of 14 GB and remembers the effects."""
 
-    def __init__(self, roster: Mapping[str, ModelSpec] = ROSTER, *, hard_gb: float = 14.0) -> None:
+    def __init__(
+        self, roster: Mapping[str, ModelSpec] = ROSTER, *, hard_gb: float = 14.0, **more: Any
+    ) -> None:
         self.roster = roster
         servers = [
             ServerFacts("ollama", "ollama", "http://o", loads=True),
             ServerFacts("sglang", "openai", "http://s", loads=False),
         ]
-        self.core = Core(specs=roster, servers=servers, hard_gb=hard_gb)
+        options = VramOptions(soft_gb=hard_gb - 2, hard_gb=hard_gb, **more)
+        self.core = Core(specs=roster, servers=servers, options=options)
         self.effects: list[Effect] = []
         self.at = 1000.0
         self.tickets = 0

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from brain.catalogue.models import ModelSpec, Priority
-from brain.vram.events import Failure, Grant, LoadDone, Probe, Progress, Tell, UnloadDone
-from brain.vram.order import MAX_OVERTAKES
+from brain.vram.events import Failure, Grant, LoadDone, Lost, Probe, Progress, Tell, UnloadDone
 from brain.vram.residents import Inventory, Place
 
+MAX_OVERTAKES = 8
 DOWN = Failure("unreachable", "nothing answers there", "ollama")
 BROKEN = Failure("failed", "out of memory", "ollama")
 
@@ -227,11 +227,15 @@ def test_a_loaded_model_is_believed_gone_after_two_snapshots_without_it(play: An
     assert play.core.books.charged_gb() == 0.0
 
 
-def test_a_leased_model_is_not_dropped_by_a_snapshot(play: Any) -> None:
-    play.hold("big")
-    for _ in range(5):
-        play.snapshot(Inventory(installed=ROSTER_LOCAL, loaded={}))
-    assert Place("ollama", "big") in play.core.books.residents
+def test_a_leased_model_that_is_gone_is_lost_to_those_who_hold_it(play: Any) -> None:
+    holder = play.hold("big")
+    gone = Inventory(installed=ROSTER_LOCAL, loaded={})
+    play.snapshot(gone)
+    assert not [one for one in play.effects if isinstance(one, Lost)], "once is no proof"
+    play.snapshot(gone)
+    assert [one.ticket for one in play.effects if isinstance(one, Lost)] == [holder]
+    assert Place("ollama", "big") not in play.core.books.residents
+    assert play.leave(holder) == []
 
 
 def test_a_snapshot_older_than_an_unload_does_not_bring_the_model_back(play: Any) -> None:

@@ -11,6 +11,7 @@ from brain.catalogue.profile import load_profile
 from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendUnreachable, LoadFailed, ModelNeverFits, ModelUnavailable
+from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Lease, Orchestrator, Progress
 from rehearsal import Fault, Rehearsal, Servers, running
 from shared.clock import SystemClock
@@ -52,8 +53,7 @@ async def at_work(
     vram = Orchestrator(
         specs=profile.models,
         backends=[OllamaBackend(ollama_url), OpenAIBackend(openai_url)],
-        soft_gb=profile.soft_gb,
-        hard_gb=profile.hard_gb,
+        options=VramOptions(soft_gb=profile.soft_gb, hard_gb=profile.hard_gb),
         clock=SystemClock(),
         load_timeout_seconds=load_timeout_seconds,
     )

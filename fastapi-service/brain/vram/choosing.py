@@ -1,0 +1,125 @@
+"""Puts the question "who leaves?" to the policy, and remembers what it answered."""
+
+from collections.abc import Iterable, Mapping
+
+from brain.catalogue.models import Priority
+from brain.vram.books import Books
+from brain.vram.decisions import Decision, DecisionKind
+from brain.vram.domains import Domain
+from brain.vram.policies.choice import policy_named
+from brain.vram.policies.view import (
+    ROUNDING_GB,
+    Choice,
+    Held,
+    Known,
+    View,
+    disturbance,
+    enough,
+)
+from brain.vram.residents import Place
+
+NOBODY = Place("", "")
+
+
+class Chooser:
+    """Choices on the books as they are; it changes nothing but the list of decisions."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._policy = policy_named(books.options.policy)
+
+    def held(
+        self, domain: Domain, *, without: Place = NOBODY, below: Priority = Priority.CRITICAL
+    ) -> tuple[Held, ...]:
+        """What may leave that memory at all, of a priority under `below`."""
+        books = self._books
+        return tuple(
+            self._held(place)
+            for place, one in books.inside(domain)
+            if place != without and one.spec.priority < below and books.is_movable(place)
+        )
+
+    def idle(
+        self, domain: Domain, *, without: Place = NOBODY, below: Priority = Priority.CRITICAL
+    ) -> tuple[Held, ...]:
+        """Of those the ones nobody would miss now: not used, not waited for, not draining."""
+        return tuple(
+            one
+            for one in self.held(domain, without=without, below=below)
+            if disturbance(one) == 0 and self._books.residents[one.place].state != "draining"
+        )
+
+    def choose(
+        self, domain: Domain, wanted: Place, held: tuple[Held, ...], *, to_free_gb: float, at: float
+    ) -> Choice | None:
+        """Who of `held` leaves so that `to_free_gb` come free; None: all together is too little."""
+        if not enough(held, to_free_gb):
+            return None
+        books = self._books
+        leaving = sum(one.gb for one in held)
+        fixed = books.charged_gb(domain) - leaving
+        return self._policy.choose(
+            View(
+                at=at,
+                capacity_gb=domain.hard_gb - fixed,
+                wanted=self._known(wanted),
+                need_gb=to_free_gb,
+                held=held,
+            )
+        )
+
+    def rates(self, at: float) -> Mapping[Place, float]:
+        """Expected uses a second of each model."""
+        del at
+        return {}
+
+    def still_right(self, choice: Choice, held: Iterable[Held], *, to_free_gb: float) -> bool:
+        """Whether an earlier choice would still free enough, with nobody in it needlessly."""
+        by_place = {one.place: one for one in held}
+        if not all(place in by_place for place in choice.victims):
+            return False
+        victims = [by_place[place] for place in choice.victims]
+        freed = sum(one.gb for one in victims)
+        least = min((one.gb for one in victims), default=0.0)
+        return to_free_gb - ROUNDING_GB <= freed and freed - least < to_free_gb - ROUNDING_GB
+
+    def record(
+        self, kind: DecisionKind, choice: Choice, *, at: float, wanted: Place = NOBODY
+    ) -> None:
+        """Keep it for people to look at."""
+        self._books.decisions.appendleft(
+            Decision(
+                at=at,
+                kind=kind,
+                model=wanted.model,
+                victims=tuple(place.model for place in choice.victims),
+                reason=choice.reason,
+                runner_up=tuple(place.model for place in choice.runner_up),
+                cost=choice.cost,
+            )
+        )
+
+    def _known(self, place: Place) -> Known:
+        books = self._books
+        if place == NOBODY:
+            return Known(NOBODY, 0.0, 0.0, Priority.NORMAL)
+        priority = books.spec_at(place).priority
+        return Known(place, books.need_gb(place), books.load_seconds(place), priority)
+
+    def _held(self, place: Place) -> Held:
+        books = self._books
+        resident = books.residents[place]
+        stays_gb = 0.0
+        if books.servers[place.server].sleeps and resident.state != "parked":
+            stays_gb = books.estimates.parked_gb(place, resident.spec)
+        return Held(
+            place=place,
+            gb=max(0.0, resident.charged_gb - stays_gb),
+            priority=resident.spec.priority,
+            reload_seconds=books.load_seconds(place),
+            used_order=resident.used_order,
+            used_at=resident.last_used,
+            uses=resident.use_count,
+            leased=bool(resident.leases),
+            wanted=books.waiting_for[place.model],
+        )

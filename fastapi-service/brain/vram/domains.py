@@ -1,0 +1,64 @@
+"""One memory that several models share, and the plan that is being carried out in it."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from brain.vram.policies.view import Choice
+from brain.vram.residents import MACHINE, Place
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What an operator says about a server; None: nothing."""
+
+    memory_gb: float | None = None
+    """What models may take there, where its memory is not this machine's. GB of 10^9 bytes."""
+
+    slots: int | None = None
+    """Leases at once, over all its models; `parallel`: on each of them."""
+
+    parallel: int | None = None
+    disk_gb_per_second: float | None = None
+
+
+@dataclass(slots=True)
+class Domain:
+    """A memory with its limits (GB of 10^9 bytes)."""
+
+    name: str
+    hard_gb: float
+    soft_gb: float
+    head: int | None = None
+    """The waiting caller whose model is brought in next."""
+
+    contested: frozenset[Place] = field(default_factory=frozenset)
+    """The models that have to leave for the head's; using one now is overtaking it."""
+
+    pending: Place | None = None
+    """The model that room is being made for: its victims are leaving."""
+
+    drained: Choice | None = None
+    """What is draining for the head."""
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether the machine's own memory facts are about this memory."""
+        return self.name == MACHINE
+
+    def forget_head(self) -> None:
+        """Nobody waits for room here."""
+        self.head, self.contested = None, frozenset()
+
+
+def domain_of(url: str, name: str) -> str:
+    """
+    The memory a server at `url` uses: this machine's for loopback addresses, names without a dot
+    (compose services) and the container host; else one of its own, called like the server.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = "." not in host or host in ("host.docker.internal", "host.containers.internal")
+    return MACHINE if here else name
