@@ -22,7 +22,7 @@ class Lru:
             policy=self.name,
             rank=_rank,
             trimmed=self._trimmed,
-            why="was used least recently among those of the lowest priority",
+            why="least recently used of the lowest priority",
         )
 
 

@@ -32,14 +32,14 @@ def first_in_order(
         return None
     spared = victims[-1]
     others = _first((one for one in order if one is not spared), view.need_gb, trimmed=trimmed)
-    names = " and ".join(one.place.model for one in victims)
+    names = ", ".join(one.place.model for one in victims)
     return Choice(
         victims=places(victims),
         policy=policy,
         cost=loss_seconds(victims, view.rates),
         runner_up=places(others or ()),
         runner_up_cost=None if others is None else loss_seconds(others, view.rates),
-        reason=f"{names} {why}",
+        reason=f"{why}: {names}",
     )
 
 
