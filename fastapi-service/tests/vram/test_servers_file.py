@@ -11,6 +11,12 @@ import anyio
 import pytest
 
 from brain.vram.backends.kinds import backend_for
+from brain.vram.backends.lmstudio import LMStudioBackend
+from brain.vram.backends.ollama import OllamaBackend
+from brain.vram.backends.openai import OpenAIBackend
+from brain.vram.backends.sglang import SglangBackend
+from brain.vram.backends.tensorrt import TensorRTBackend
+from brain.vram.backends.vllm import VllmBackend
 from brain.vram.servers_file import (
     POLL_SECONDS,
     ServerEntry,
@@ -106,17 +112,17 @@ def test_a_key_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "dialect", "loads"),
+    ("kind", "backend_class"),
     [
-        ("ollama", "ollama", True), ("lmstudio", "openai", True), ("vllm", "openai", False),
-        ("sglang", "openai", False), ("tensorrt", "openai", False), ("openai", "openai", False),
+        ("ollama", OllamaBackend), ("lmstudio", LMStudioBackend), ("vllm", VllmBackend),
+        ("sglang", SglangBackend), ("tensorrt", TensorRTBackend), ("openai", OpenAIBackend),
     ],
 )  # fmt: skip
-async def test_each_kind_has_its_backend(kind: str, dialect: str, loads: bool) -> None:
+async def test_each_kind_has_its_backend(kind: str, backend_class: type) -> None:
     (entry,) = parse({**BOX, "kind": kind})
     backend = backend_for(entry, unified=True)
     assert (backend.name, backend.url) == ("box", "http://box:8000")
-    assert (backend.kind, backend.loads, backend.sleeps) == (dialect, loads, False)
+    assert type(backend) is backend_class
     await backend.aclose()
 
 

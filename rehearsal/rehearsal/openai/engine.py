@@ -31,7 +31,7 @@ class Engine:
         self._shelf = shelf
         self._life = life
         self._changed = anyio.Event()
-        self.users = 0
+        self._running: list[anyio.CancelScope] = []
         self.asleep = False
         self.has_weights = True
 
@@ -59,12 +59,26 @@ class Engine:
         """A place in the engine once it is awake; false: there are no weights in it."""
         while self.asleep:
             await self._changed.wait()
-        self.users += 1
+        scope = anyio.CancelScope()
+        self._running.append(scope)
         try:
-            yield self.has_weights
+            with scope:
+                yield self.has_weights
         finally:
-            self.users -= 1
+            self._running.remove(scope)
             self._notify()
+        if scope.cancelled_caught:
+            raise Refusal("The request was aborted.")
+
+    @property
+    def users(self) -> int:
+        """How many requests are being answered."""
+        return len(self._running)
+
+    def abort(self) -> None:
+        """Cut off every answer."""
+        for scope in self._running:
+            scope.cancel()
 
     async def until_idle(self) -> None:
         """Wait until nobody uses it."""

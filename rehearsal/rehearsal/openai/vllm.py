@@ -30,12 +30,13 @@ class Vllm:
         ]
 
     async def sleep(self, request: web.Request) -> web.Response:
-        """Level 1 keeps the weights, level 2 loses them. `mode=wait` lets answers end."""
+        """Level 1 keeps the weights, level 2 loses them. Only `mode=wait` lets answers end."""
         level = request.query.get("level", "1")
         if level not in ("1", "2"):
             raise BadRequest("level: 1 or 2")
-        if request.query.get("mode") == "wait":
-            await self._engine.until_idle()
+        if request.query.get("mode") != "wait":
+            self._engine.abort()
+        await self._engine.until_idle()
         await self._engine.sleep(keeps_weights=level == "1")
         if self._engine.asleep:
             self._missing = set(TAGS)

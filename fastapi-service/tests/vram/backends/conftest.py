@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from brain.catalogue.models import ModelSpec
 from brain.vram.backends.base import Backend
@@ -126,3 +127,23 @@ def opened(tmp_path: Path) -> Opened:
                 await backend.aclose()
 
     return opening
+
+
+@asynccontextmanager
+async def saying(body: str, *, status: int = 200, **others: int) -> AsyncIterator[str]:
+    """A server that says `body` to everything; `others`: another status for paths by last word."""
+
+    async def answer(request: web.Request) -> web.Response:
+        code = others.get(request.path.rpartition("/")[2], status)
+        return web.Response(text=body, status=code, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{anything:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

@@ -1,18 +1,15 @@
 """What the orchestrator may rely on, whichever server it is."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
 import anyio
 import pytest
-from aiohttp import web
 
 from brain.vram.errors import BackendUnreachable, LoadFailed, ModelUnavailable
 from rehearsal import Fault
 
-from .conftest import MEMORY_GB, MODEL, SPEC, Opened, backend_of
+from .conftest import MEMORY_GB, MODEL, SPEC, Opened, backend_of, saying
 
 LOADING = ("ollama", "lmstudio")
 SLEEPING = ("vllm", "sglang", "tensorrt")
@@ -248,7 +245,7 @@ async def test_nobody_there_is_unreachable_whatever_is_wanted(kind: str) -> None
 async def test_garbage_is_a_sentence(kind: str, body: str) -> None:
     if kind == "openai" and '"a"' in body:
         return  # that one is a list of models to it
-    async with _saying(body) as url:
+    async with saying(body) as url:
         backend = backend_of(kind, url, unified=False)
         with pytest.raises(BackendUnreachable) as refusal:
             await backend.look()
@@ -259,7 +256,7 @@ async def test_garbage_is_a_sentence(kind: str, body: str) -> None:
 
 @remote
 async def test_a_broken_server_is_named_by_its_status(kind: str) -> None:
-    async with _saying("<html>Bad Gateway</html>", status=502) as url:
+    async with saying("<html>Bad Gateway</html>", status=502) as url:
         backend = backend_of(kind, url, unified=False)
         with pytest.raises(BackendUnreachable, match="status 502"):
             await backend.look()
@@ -275,20 +272,3 @@ async def _until_back(url: str) -> None:
                         return
                 except aiohttp.ClientError:
                     await anyio.sleep(0.005)
-
-
-@asynccontextmanager
-async def _saying(body: str, *, status: int = 200) -> AsyncIterator[str]:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=body, status=status, content_type="application/json")
-
-    app = web.Application()
-    app.router.add_route("*", "/{anything:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()

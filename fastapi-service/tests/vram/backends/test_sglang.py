@@ -1,5 +1,6 @@
 """What SGLang punishes with the death of its engine is never done to it."""
 
+import aiohttp
 import anyio
 import pytest
 
@@ -7,23 +8,31 @@ from brain.vram.backends.sglang import SglangBackend
 from brain.vram.errors import BackendUnreachable, LoadFailed
 from rehearsal import Fault
 
-from .conftest import MEMORY_GB, MODEL, SPEC, Opened
+from .conftest import MEMORY_GB, MODEL, SPEC, Opened, Setting
 
 
-async def test_a_server_that_is_restarted_is_not_resumed_again(opened: Opened) -> None:
-    async with opened("sglang") as setting:
+async def until_woken(setting: Setting) -> None:
+    with anyio.fail_after(5):
+        while True:
+            try:
+                await setting.backend.load(SPEC)
+            except BackendUnreachable:
+                await anyio.sleep(0.005)  # it is still starting
+            else:
+                return
+
+
+@pytest.mark.parametrize("copy", [False, True])
+async def test_a_server_that_died_on_waking_is_not_resumed_again(
+    opened: Opened, copy: bool
+) -> None:
+    async with opened("sglang", unified=False, weights_copy=copy) as setting:
         await setting.backend.park(MODEL)
         setting.stage.faults.add([Fault(kind="die", on="load", down_seconds=0.0)])
         with pytest.raises(LoadFailed, match="broke off"):
             await setting.backend.load(SPEC)
-        with anyio.fail_after(5):
-            while True:
-                try:
-                    await setting.backend.load(SPEC)
-                    break
-                except BackendUnreachable:
-                    await anyio.sleep(0.005)  # it is still starting
-        assert setting.happened("woken") == 1, "once before it died, and never again"
+        await until_woken(setting)
+        assert setting.happened("woken") == (0 if copy else 1), "never again after it died"
         assert (await setting.backend.look()).loaded == {MODEL: MEMORY_GB}
 
 
@@ -56,3 +65,14 @@ async def test_what_another_brain_released_is_taken_to_be_awake(opened: Opened) 
     async with opened("sglang") as setting:
         await setting.backend.park(MODEL)
         assert (await SglangBackend(setting.url).look()).parked == {}
+
+
+async def test_a_server_that_was_restarted_while_it_slept_is_awake(opened: Opened) -> None:
+    async with opened("sglang") as setting, aiohttp.ClientSession() as http:
+        await setting.backend.park(MODEL)
+        with pytest.raises(aiohttp.ClientError):
+            await http.post(f"{setting.url}/rehearsal/kill", json={"down_seconds": 10})
+        with pytest.raises(BackendUnreachable):
+            await setting.backend.look()
+        await until_woken(setting)
+        assert setting.happened("woken") == 0
