@@ -170,15 +170,17 @@ class Outbox:
         lasting = isinstance(frame, Done | Failed | Artifact)
         if not lasting and not self.session_id:
             return  # nobody has greeted yet; `greet` tells what is going on
-        goes_on = isinstance(frame, Delta | Thinking) and self._goes_on(frame)
-        if goes_on and self._merge(frame):
-            return
+        goes_on = False
+        if isinstance(frame, Delta | Thinking):
+            goes_on = self._goes_on(frame)
+            if goes_on and self._merge(frame):
+                return
         self._last += 1
         (self._lasting if lasting else self._light)[self._last] = frame
-        if isinstance(frame, Done | Failed):
-            self._newest.pop(ask_id, None)
-        elif ask_id is not None:
+        if ask_id is not None:
             self._newest[ask_id] = self._last, frame
+            if isinstance(frame, Done | Failed):
+                del self._newest[ask_id]
         self._forget_the_oldest()
         if not goes_on:
             self.hurry.ring()
