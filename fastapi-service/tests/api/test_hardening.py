@@ -56,10 +56,12 @@ async def test_a_long_conversation_is_reset_whole(platform: Any) -> None:
 async def test_an_endless_answer_ends_and_the_brain_lives(
     start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def endless(self: Speaker, prompt: Any, *, hear: Any, tell: Any, **_: Any) -> Finished:
+    async def endless(
+        self: Speaker, prompt: Any, *, hear: Any, tell: Any, **_options: Any
+    ) -> Finished:
         async with self._vram.lease(prompt.model, tell=tell) as lease:
             hear(Leased(lease))
-            for _ in range(1000):
+            for _number in range(1000):
                 hear(Text('\n"x\\' * 1_000))
                 await anyio.lowlevel.checkpoint()
         return Finished()
