@@ -99,6 +99,13 @@ def test_a_ready_model_has_to_stay_for_a_minute() -> None:
     assert breaker.may_load("m", at + 80)
 
 
+def test_being_told_twice_that_it_is_ready_does_not_start_the_minute_again() -> None:
+    breaker, at = probing()
+    breaker.probe_ended("m", at, ok=True)
+    breaker.probe_ended("m", at + 50, ok=True)
+    assert breaker.state("m", at + 60) == "closed"
+
+
 def test_or_has_to_do_three_pieces_of_work() -> None:
     breaker, at = probing()
     breaker.success("m", at + 1)  # of before: it is not ready yet

@@ -114,6 +114,13 @@ def test_our_own_load_streaming_through_the_page_cache_is_no_reason(machine: Mac
     assert machine.run(5) is Level.CRIT
 
 
+def test_nor_is_what_was_scanned_just_before_it(machine: Machine) -> None:
+    machine.refaults = iter([*range(5), *[5] * 20])
+    machine.run(6, full=0.0)
+    machine.loading = True
+    assert machine.run(8, full=40.0) is Level.CALM
+
+
 def test_what_our_load_scanned_is_not_held_against_others_after_it(machine: Machine) -> None:
     machine.refaults, machine.loading = iter([*range(60), *[60] * 60]), True
     machine.run(60, full=40.0)
@@ -165,17 +172,18 @@ def test_a_crisis_does_not_end_while_stalls_go_on(machine: Machine) -> None:
     machine.available = UNDER_HARD
     machine.run(1)
     machine.available = ROOMY
-    assert machine.run(120, full=7.0) is Level.CRIT
-    assert machine.run(30, full=6.9) is Level.CRIT
-    assert machine.run(1) is Level.WARN
+    machine.run(120, full=7.0)
+    levels = [machine.run(30, full=6.9), machine.run(1)]
+    assert levels == [Level.CRIT, Level.WARN]
 
 
 def test_what_presses_ends_with_its_cause_and_the_level_later() -> None:
     machine = short_of_memory()
-    machine.run(10, full=30.0)
-    assert machine.pressure.pressing is Level.CRIT
-    assert machine.run(1, full=2.0) is Level.CRIT
-    assert machine.pressure.pressing is Level.CALM
+    seen = []
+    for full in (30.0, 2.0):
+        machine.run(10, full=full)
+        seen.append((machine.pressure.level, machine.pressure.pressing))
+    assert seen == [(Level.CRIT, Level.CRIT), (Level.CRIT, Level.CALM)]
 
 
 def test_small_models_are_refused_for_a_minute_at_least(machine: Machine) -> None:
@@ -186,6 +194,12 @@ def test_small_models_are_refused_for_a_minute_at_least(machine: Machine) -> Non
     assert machine.run(1) is Level.CALM
     assert machine.pressure.refuses_low(entered + 59)
     assert not machine.pressure.refuses_low(entered + 60)
+
+
+def test_small_models_are_refused_for_as_long_as_a_level_holds(machine: Machine) -> None:
+    machine.available = UNDER_HARD
+    machine.run(300)
+    assert machine.pressure.refuses_low(machine.at)
 
 
 def test_since_is_when_the_level_began(machine: Machine) -> None:
@@ -237,6 +251,16 @@ def test_a_clock_set_back_does_not_make_stalls_last_longer() -> None:
     machine.at -= 3600
     assert machine.run(3) is Level.CALM
     assert machine.run(1) is Level.WARN
+
+
+def test_a_clock_set_back_does_not_hide_that_stalls_fall() -> None:
+    machine = Machine(Pressure())
+    machine.run(10, full=90.0)
+    machine.at -= 3600
+    machine.run(3, full=90.0)
+    machine.available = UNDER_SOFT
+    for step in range(1, 10):
+        assert machine.run(2, full=90.0 * 0.82**step) is Level.CALM
 
 
 def kernel(at: float, *, refresh: float, share: float, seconds: float) -> Psi:

@@ -155,7 +155,22 @@ def test_page_cache_of_the_group_is_available(groups: Callable[..., Any]) -> Non
     assert memory.refaults == 42
 
 
-def test_the_tightest_group_above_counts(groups: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    ("outer", "inner", "limit", "available"),
+    [("4", "6", 4.0, 3.0), ("6", "4", 4.0, 3.0)],
+)
+def test_of_several_limits_the_tightest_counts(
+    groups: Callable[..., Any], outer: str, inner: str, limit: float, available: float
+) -> None:
+    files = {f"{one}/memory.stat": "anon 1\n" for one in ("outer", "outer/inner")}
+    for folder, size in (("outer", outer), ("outer/inner", inner)):
+        files[f"{folder}/memory.max"] = size + "000000000\n"
+        files[f"{folder}/memory.current"] = "1000000000\n"
+    memory = groups("0::/outer/inner\n", files)
+    assert (memory.limit_gb, memory.available_gb) == (limit, available)
+
+
+def test_a_limit_above_ours_counts(groups: Callable[..., Any]) -> None:
     memory = groups(
         "0::/outer/inner\n",
         {
