@@ -456,13 +456,6 @@ async def _ollama_default_model(stage: Stage) -> None:
     assert "default route" in done["why"]
 
 
-@shows("OLLAMA_KEEP_ALIVE")
-async def _ollama_keep_alive(stage: Stage) -> None:
-    read = stage.settings(brain, OLLAMA_KEEP_ALIVE="1h30m").ollama_keep_alive
-    assert read == 5400
-    assert stage.settings(brain).ollama_keep_alive is None
-
-
 @shows("ROUTER_DEADLINE_SECONDS")
 async def _router_deadline(stage: Stage) -> None:
     async with stage.brain(ROUTER_DEADLINE_SECONDS="0.4") as running, running.person() as client:
@@ -501,8 +494,169 @@ async def _vram_soft_limit(stage: Stage) -> None:
 
 
 async def _limit_gb(stage: Stage, **variables: str) -> float:
-    async with stage.brain(variables) as running, running.http() as http:
-        return float((await http.get("/health")).json()["vram"]["available_gb"])
+    async with stage.brain(variables) as running:
+        return float((await _vram(running))["limits"]["hard_gb"])
+
+
+@shows("MAX_MODEL_MEMORY_GB")
+async def _max_model_memory(stage: Stage) -> None:
+    for limit_gb, counts in (("5", 5), ("24", 14)):
+        assert await _limit_gb(stage, MAX_MODEL_MEMORY_GB=limit_gb) == counts
+    async with stage.brain(MAX_MODEL_MEMORY_GB="5") as running:
+        assert (await running.answer())["code"] == "vram.never_fits"
+
+
+@shows("VRAM_ENABLE_ORCHESTRATOR")
+async def _vram_enable_orchestrator(stage: Stage) -> None:
+    tight = {"VRAM_SOFT_LIMIT_GB": "4", "VRAM_HARD_LIMIT_GB": "4.5"}
+    async with stage.brain(tight, VRAM_ENABLE_ORCHESTRATOR="false") as running:
+        assert (await running.answer())["type"] == "done"
+        assert (await _vram(running))["orchestrator_enabled"] is False
+
+
+@shows("VRAM_POLICY")
+async def _vram_policy(stage: Stage) -> None:
+    # The small model alone is not enough; the other alone is.
+    both = ["qwen3-embedding:4b", "rnj-1:8b"]
+    for policy, leave in (("lru", ["rnj-1:8b"]), ("documents", both)):
+        async with stage.brain(VRAM_POLICY=policy) as running:
+            for model in both:
+                await _operator(running, "POST", f"load/{model}")
+            plan = await _operator(running, "GET", "plan/ministral-3:14b")
+        assert sorted(one["model"] for one in plan["would_evict"]) == leave
+
+
+@shows("VRAM_CONSERVATIVE_MODE", "OLLAMA_KEEP_ALIVE")
+async def _who_is_not_kept(stage: Stage) -> None:
+    for variables, stays in (
+        ({}, True),
+        ({"VRAM_CONSERVATIVE_MODE": "true"}, False),
+        ({"OLLAMA_KEEP_ALIVE": "0"}, False),
+        ({"OLLAMA_KEEP_ALIVE": "1h30m"}, True),
+    ):
+        async with stage.brain(variables) as running:
+            await running.answer(user=str(variables))
+            assert await _is_in_memory(running, "rnj-1:8b", wanted=stays)
+            if variables.get("OLLAMA_KEEP_ALIVE") == "1h30m":
+                assert running.parts.settings.ollama_keep_alive == 5400
+
+
+@shows("VRAM_RESERVE_GB")
+async def _vram_reserve(stage: Stage) -> None:
+    meminfo = _meminfo(stage, total_gb=20, available_gb=10)
+    for reserve_gb, fits in (("2", True), ("6", False)):
+        async with stage.brain(VRAM_RESERVE_GB=reserve_gb, MEMINFO_FILE=meminfo) as running:
+            plan = await _operator(running, "GET", "plan/rnj-1:8b")
+        assert plan["fits"] is fits
+
+
+@shows("VRAM_PSI_WARNING_THRESHOLD", "VRAM_PSI_CRITICAL_THRESHOLD", "PRESSURE_FILE")
+async def _vram_psi(stage: Stage) -> None:
+    pressure = stage.folder / "pressure"
+    pressure.write_text(
+        "some avg10=8.00 avg60=8.00 avg300=8.00 total=8\n"
+        "full avg10=8.00 avg60=8.00 avg300=8.00 total=8\n"
+    )
+    files = {
+        "MEMINFO_FILE": _meminfo(stage, total_gb=40, available_gb=3),
+        "PRESSURE_FILE": f"{pressure}",
+    }
+    for warning, critical, level in (("10", "15", 0), ("7", "15", 1), ("5", "7", 2)):
+        clock = ManualClock(SystemClock().now())
+        thresholds = {
+            "VRAM_PSI_WARNING_THRESHOLD": warning,
+            "VRAM_PSI_CRITICAL_THRESHOLD": critical,
+        }
+        async with stage.brain(files | thresholds, clock=clock, listening=False) as running:
+            await clock.advance(6)
+            assert running.parts.vram.status().level == level
+
+
+@shows("VMSTAT_FILE")
+async def _vmstat_file(stage: Stage) -> None:
+    vmstat = stage.folder / "vmstat"
+    vmstat.write_text("workingset_refault_file 40\npgscan_kswapd 2\npgscan_direct 1\n")
+    async with stage.brain(VMSTAT_FILE=f"{vmstat}") as running:
+        await _vram(running)
+        assert running.parts.vram.status().memory.refaults == 43
+
+
+@shows("VRAM_CRASH_THRESHOLD", "VRAM_CRASH_WINDOW_SECONDS", "VRAM_CIRCUIT_BREAKER_ENABLED")
+async def _vram_breaker(stage: Stage) -> None:
+    for variables, state in (
+        ({}, "open"),
+        ({"VRAM_CRASH_THRESHOLD": "3"}, "closed"),
+        ({"VRAM_CRASH_WINDOW_SECONDS": "0.001"}, "closed"),
+        ({"VRAM_CIRCUIT_BREAKER_ENABLED": "false"}, "closed"),
+    ):
+        async with stage.brain(variables) as running:
+            await _crash(running, times=2)
+            assert await _breaker_of(running, "rnj-1:8b") == state
+
+
+class Jumping(SystemClock):
+    """The real time, or some seconds later."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
+@shows("VRAM_CIRCUIT_BREAKER_BUFFER_GB")
+async def _vram_breaker_buffer(stage: Stage) -> None:
+    for buffer_gb, stays in (("0", True), ("20", False)):
+        clock = Jumping()
+        variables = {"VRAM_CIRCUIT_BREAKER_BUFFER_GB": buffer_gb, "VRAM_CRASH_THRESHOLD": "1"}
+        async with stage.brain(variables, clock=clock) as running:
+            await _operator(running, "POST", "load/deepseek-ocr:3b")
+            await _crash(running, times=1)
+            clock.ahead = 60.0
+            await _operator(running, "POST", "load/rnj-1:8b")
+            assert await _is_in_memory(running, "deepseek-ocr:3b", wanted=stays)
+
+
+async def _crash(running: Running, *, times: int) -> None:
+    for _ in range(times):
+        running.break_models(Fault(kind="oom", model="rnj-1:8b", on="load"))
+        answer = await running.post("/vram/load/rnj-1:8b", SECRETS["SERVICE_TOKEN"])
+        assert answer.json()["error"]["code"] == "vram.load_failed"
+        await anyio.sleep(0.01)
+
+
+async def _breaker_of(running: Running, model: str) -> str:
+    return str((await _vram(running))["circuit_breaker"]["models"][model]["state"])
+
+
+async def _is_in_memory(running: Running, model: str, *, wanted: bool) -> bool:
+    """Whether it is (not) there within two seconds."""
+    deadline = monotonic() + 2
+    while True:
+        loaded = {one["name"] for one in (await _vram(running))["loaded_models"]}
+        if (model in loaded) is wanted or monotonic() > deadline:
+            return (model in loaded) is wanted
+        await anyio.sleep(0.02)
+
+
+async def _operator(running: Running, method: str, path: str) -> dict[str, Any]:
+    async with running.http(SECRETS["SERVICE_TOKEN"]) as http:
+        answer = await http.request(method, f"/vram/{path}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def _vram(running: Running) -> dict[str, Any]:
+    async with running.http() as http:
+        answer = await http.get("/vram/status")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def _meminfo(stage: Stage, *, total_gb: float, available_gb: float) -> str:
+    file = stage.folder / "meminfo"
+    rows = (("MemTotal", total_gb), ("MemAvailable", available_gb))
+    file.write_text("".join(f"{name}: {round(gb * 1e9 / 1024)} kB\n" for name, gb in rows))
+    return f"{file}"
 
 
 # ------------------------------------------------------------------ the queue

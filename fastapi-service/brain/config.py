@@ -1,24 +1,50 @@
 """Every setting of the brain: the environment first, then `.env`."""
 
 import re
-from math import inf
+from collections.abc import Callable
+from math import inf, isfinite, nan
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.addresses import ModelServer, OllamaServer, Origins, Url
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 DURATION = re.compile(rf"[+-]?({DURATION_PART.pattern})+")
 WHOLE_SECONDS = re.compile(r"[+-]?\d{1,9}")
-Gigabytes = Annotated[float, Field(gt=0)]
+
+
+def _number(words: str, fits: Callable[[float], bool]) -> BeforeValidator:
+    """Refuses what is no finite number or does not fit, in `words`."""
+
+    def check(value: Any) -> Any:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = nan
+        if not (isfinite(number) and fits(number)):
+            raise ValueError(f"must be {words}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _is_count(number: float) -> bool:
+    return number >= 1 and number.is_integer()
+
+
+Seconds = Annotated[float, _number("a number of seconds above 0", lambda given: given > 0)]
+Count = Annotated[int, _number("a whole number, 1 or more", _is_count)]
+Gigabytes = Annotated[float, _number("a number of GB above 0", lambda given: given > 0)]
+SpareGigabytes = Annotated[float, _number("a number of GB, 0 or more", lambda given: given >= 0)]
+Percent = Annotated[
+    float, _number("a share of time in per cent, above 0, at most 100", lambda x: 0 < x <= 100)
+]
 
 
 def _known_zone(name: str) -> str:
@@ -53,7 +79,65 @@ KeepAlive = Annotated[float, BeforeValidator(_seconds)]
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 
 
-class Settings(CommonSettings, StoreSettings, SecretSettings):
+class MemorySettings(BaseSettings):
+    """What may be in memory, who leaves, and where the facts about it are read."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    vram_profile: str = "auto"
+    """Which models exist and what each route uses; `auto` looks at the machine."""
+
+    vram_enable_orchestrator: bool = True
+    """Whether we decide who leaves memory; off, models are loaded when they are asked for and the
+    server decides the rest."""
+
+    vram_policy: Literal["planner", "gdsf", "lru", "documents"] = "planner"
+    """How those who leave are chosen; `documents`: by priority, then least recently used."""
+
+    vram_conservative_mode: bool = False
+    """Whether a model leaves memory after each request."""
+
+    vram_soft_limit_gb: Gigabytes | None = None
+    vram_hard_limit_gb: Gigabytes | None = None
+    max_model_memory_gb: Gigabytes | None = None
+    """Memory all loaded models together may take, in GB (10^9 bytes); unset: the profile's. The
+    smaller of the last two counts."""
+
+    vram_reserve_gb: SpareGigabytes | None = None
+    """Memory of the machine that no load may touch; unset: 5 % of it, 2 GB at least."""
+
+    vram_psi_warning_threshold: Percent = 10.0
+    vram_psi_critical_threshold: Percent = 15.0
+    """PSI `full avg10` above which LOW, and NORMAL, models leave memory."""
+
+    vram_circuit_breaker_enabled: bool = True
+    vram_crash_threshold: Count = 2
+    vram_crash_window_seconds: Seconds = 300.0
+    """A model that crashes so often in so many seconds is held back."""
+
+    vram_circuit_breaker_buffer_gb: SpareGigabytes = 20.0
+    """Memory that is freed beside a model which crashed, before it is tried again."""
+
+    meminfo_file: Path = Path("/proc/meminfo")
+    pressure_file: Path = Path("/proc/pressure/memory")
+    vmstat_file: Path = Path("/proc/vmstat")
+    """Where the facts about memory are read; a plain file is read once a second and believed."""
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> Self:
+        soft, hard = self.vram_soft_limit_gb, self.vram_hard_limit_gb
+        if soft is not None and hard is not None and soft > hard:
+            raise ValueError("VRAM_SOFT_LIMIT_GB must not exceed VRAM_HARD_LIMIT_GB")
+        if self.vram_psi_warning_threshold > self.vram_psi_critical_threshold:
+            raise ValueError(
+                "VRAM_PSI_WARNING_THRESHOLD must not exceed VRAM_PSI_CRITICAL_THRESHOLD"
+            )
+        return self
+
+
+class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings):
     """Frozen and checked at start; a wrong value stops the brain with a sentence."""
 
     model_config = SettingsConfigDict(
@@ -80,16 +164,6 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
 
     ollama_keep_alive: KeepAlive | None = None
     """How long a model that nobody uses stays in memory, in seconds; unset: the profile's."""
-
-    meminfo_file: Path = Path("/proc/meminfo")
-    """Where the total memory is read for `VRAM_PROFILE=auto`."""
-
-    vram_profile: str = "auto"
-    """Which models exist and what each route uses; `auto` looks at the machine."""
-
-    vram_soft_limit_gb: Gigabytes | None = None
-    vram_hard_limit_gb: Gigabytes | None = None
-    """Memory all loaded models together may take, in GB (10^9 bytes); unset: the profile's."""
 
     max_queue_size: Count = 50
     """Questions that may wait; those being answered do not count."""
@@ -131,10 +205,3 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
     maintenance_mode: bool = False
     maintenance_mode_hard: bool = False
     """The states a new installation starts in; afterwards the switches over HTTP are kept."""
-
-    @model_validator(mode="after")
-    def _limits_are_ordered(self) -> Self:
-        soft, hard = self.vram_soft_limit_gb, self.vram_hard_limit_gb
-        if soft is not None and hard is not None and soft > hard:
-            raise ValueError("VRAM_SOFT_LIMIT_GB must not exceed VRAM_HARD_LIMIT_GB")
-        return self

@@ -15,6 +15,7 @@ from brain.api import (
     users,
 )
 from brain.api.openai import routes as openai
+from brain.api.vram import routes as vram
 from brain.wiring import Brain
 from shared.gate import Gate
 from shared.protocol import MAX_FRAME_BYTES
@@ -37,6 +38,7 @@ def create_app(brain: Brain) -> FastAPI:
     app.include_router(conversations.router)
     app.include_router(users.router)
     app.include_router(admin.router)
+    app.include_router(vram.router)
     app.include_router(metrics.router)
     app.include_router(openai.router)
     app.include_router(chat_socket.router)

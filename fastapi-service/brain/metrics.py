@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from brain.routing.routes import ROUTE_NAMES
+from brain.vram.memory.sample import MemorySample
 from brain.vram.status import Status
 from shared.protocol import Done, End
 
@@ -60,6 +61,10 @@ class Metrics:
         self._sockets = self._gauge("sockets", "Connected WebSocket clients.")
         self._used = self._gauge("memory_used_gb", "Memory of all models, GB of 10^9 bytes.")
         self._limit = self._gauge("memory_limit_gb", "Hard limit of the profile.")
+        self._machine = self._gauge("machine_memory_gb", "Of the machine; unknown: none.", "part")
+        self._stalled = self._gauge("psi_avg10", "PSI, per cent; unknown: none.", "who")
+        self._level = self._gauge("memory_pressure", "0 calm, 1 warning, 2 critical.")
+        self._breaker = self._gauge("breaker_open", "1 while a model rests.", "model")
         self._up = self._gauge("server_up", "Whether a model server answers.", "server")
         self._loaded = self._gauge("model_loaded", "1 while in memory.", "model", "server")
         self._leases = self._gauge("model_leases", "Who uses the model.", "model", "server")
@@ -104,8 +109,15 @@ class Metrics:
     def _tell_memory(self, memory: Status) -> None:
         self._used.set(memory.used_gb)
         self._limit.set(memory.hard_gb)
-        for gauge in (self._up, self._loaded, self._leases, self._size):
-            gauge.clear()  # what has left memory is not reported any more
+        for gauge in (
+            self._up, self._loaded, self._leases, self._size, self._machine, self._stalled,
+            self._breaker,
+        ):  # fmt: skip
+            gauge.clear()  # what has left memory, or is not known any more, is not reported
+        self._tell_machine(memory.memory)
+        self._level.set(memory.level)
+        for circuit in memory.breaker:
+            self._breaker.labels(self._model(circuit.model)).inc(circuit.state != "closed")
         for server in memory.servers:
             self._up.labels(server.name).set(server.up)
         for one in memory.loaded:
@@ -113,6 +125,16 @@ class Metrics:
             self._loaded.labels(name, one.server).set(1)
             self._leases.labels(name, one.server).inc(one.leases)
             self._size.labels(name, one.server).inc(one.size_gb)
+
+    def _tell_machine(self, sample: MemorySample | None) -> None:
+        if sample is None:
+            return
+        for part, amount_gb in (("total", sample.total_gb), ("available", sample.available_gb)):
+            if amount_gb is not None:
+                self._machine.labels(part).set(amount_gb)
+        if sample.psi is not None:
+            self._stalled.labels("some").set(sample.psi.some_avg10)
+            self._stalled.labels("full").set(sample.psi.full_avg10)
 
     def _model(self, name: str | None) -> str:
         if name is None:

@@ -42,6 +42,7 @@ from brain.vram.backends.base import Backend
 from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendUnreachable
+from brain.vram.memory.watch import MEMINFO, MemoryFiles, MemoryWatch
 from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
 from shared.background import keep_running
@@ -62,6 +63,7 @@ class Brain:
     """Everything the edge may reach."""
 
     settings: Settings
+    profile: Profile
     clock: Clock
     store: Store
     verifier: TokenVerifier
@@ -132,6 +134,9 @@ async def running(
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(vram.run, name="vram")
+            watch = _memory_watch(settings, vram, clock)
+            vram.observe(watch.read())  # so that the first load knows what is free
+            tasks.start_soon(watch.run, vram.observe, name="memory")
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
                 await vram.refresh()  # so that the first question finds the servers known
             tasks.start_soon(brain.worker.run, name="worker")
@@ -252,6 +257,7 @@ def _build(
     )
     return Brain(
         settings=settings,
+        profile=profile,
         clock=clock,
         store=store,
         verifier=verifier,
@@ -311,15 +317,40 @@ def _orchestrator(settings: Settings, profile: Profile, clock: Clock) -> Orchest
         backends.append(OllamaBackend(settings.ollama_host))
     if settings.sglang_endpoint:
         backends.append(OpenAIBackend(settings.sglang_endpoint))
-    hard_gb = settings.vram_hard_limit_gb or profile.hard_gb
     return Orchestrator(
         specs=profile.models,
         backends=backends,
-        options=VramOptions(
-            soft_gb=min(settings.vram_soft_limit_gb or profile.soft_gb, hard_gb), hard_gb=hard_gb
-        ),
+        options=_options(settings, profile),
         clock=clock,
     )
+
+
+def _options(settings: Settings, profile: Profile) -> VramOptions:
+    """What is set wins over the profile; no limit exceeds `MAX_MODEL_MEMORY_GB`."""
+    hard_gb = settings.vram_hard_limit_gb or profile.hard_gb
+    if settings.max_model_memory_gb is not None:
+        hard_gb = min(hard_gb, settings.max_model_memory_gb)
+    return VramOptions(
+        soft_gb=min(settings.vram_soft_limit_gb or profile.soft_gb, hard_gb),
+        hard_gb=hard_gb,
+        reserve_gb=settings.vram_reserve_gb,
+        psi_warning=settings.vram_psi_warning_threshold,
+        psi_critical=settings.vram_psi_critical_threshold,
+        breaker_enabled=settings.vram_circuit_breaker_enabled,
+        crash_threshold=settings.vram_crash_threshold,
+        crash_window_seconds=settings.vram_crash_window_seconds,
+        breaker_buffer_gb=settings.vram_circuit_breaker_buffer_gb,
+        conservative=settings.vram_conservative_mode,
+        orchestrator_enabled=settings.vram_enable_orchestrator,
+        policy=settings.vram_policy,
+        keep_alive_seconds=settings.ollama_keep_alive,
+        rehearsal_takes_memory=settings.meminfo_file != MEMINFO,
+    )
+
+
+def _memory_watch(settings: Settings, vram: Orchestrator, clock: Clock) -> MemoryWatch:
+    files = MemoryFiles(settings.meminfo_file, settings.pressure_file, settings.vmstat_file)
+    return MemoryWatch(clock=clock, files=files, loading=vram.moving)
 
 
 async def _follow_revocations(verifier: TokenVerifier, auth: Peer, clock: Clock) -> None:

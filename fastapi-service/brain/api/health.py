@@ -1,21 +1,21 @@
 """Whether the brain lives, and how its parts are."""
 
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from brain import VERSION
 from brain.api.deps import TheBrain
+from brain.api.vram.condition import FULL_PCT, Condition, findings, hinders
+from brain.api.vram.told import memory_told
+from brain.vram.status import Status
 from brain.wiring import Brain
 from shared.clock import iso
 from shared.errors import BoundaryError
 from shared.store import Key
 
 router = APIRouter(tags=["health"])
-Condition = Literal["healthy", "degraded", "unhealthy"]
-FULL_PCT = 95.0
-"""Above this the memory for models counts as full (protocol section 4)."""
 
 
 @router.get("/")
@@ -39,12 +39,11 @@ async def health(brain: TheBrain) -> JSONResponse:
     """One report over all parts; 503 only when no question can be taken."""
     store_works = await _store_works(brain)
     memory = brain.vram.status()
-    usage_pct = 100 * memory.used_gb / memory.hard_gb
-    servers_up = bool(memory.servers) and all(server.up for server in memory.servers)
+    warning = brain.settings.vram_psi_warning_threshold
+    hindered = hinders(findings(memory, psi_warning=warning))
     ollama_up = all(server.up for server in memory.servers if server.kind == "ollama")
-    fine = servers_up and usage_pct <= FULL_PCT
     takes_asks = store_works and brain.queue.is_open
-    status: Condition = "unhealthy" if not takes_asks else "healthy" if fine else "degraded"
+    status: Condition = "unhealthy" if not takes_asks else "degraded" if hindered else "healthy"
     report = {
         "status": status,
         "timestamp": iso(brain.clock.now()),
@@ -61,18 +60,24 @@ async def health(brain: TheBrain) -> JSONResponse:
             "ollama": ollama_up,
             "model_loaded": bool(memory.loaded),
         },
-        "vram": {
-            "healthy": usage_pct <= FULL_PCT,
-            "usage_pct": round(usage_pct, 1),
-            "available_gb": round(memory.hard_gb - memory.used_gb, 1),
-            "psi_full_avg10": None,
-            "loaded_models": [model.name for model in memory.loaded],
-        },
+        "vram": _memory(memory),
         "queue_size": len(brain.queue.waiting()),
         "websocket_connections": brain.outboxes.connected,
         "rehearsal": any(server.rehearsal for server in memory.servers),
     }
     return JSONResponse(report, 503 if status == "unhealthy" else 200)
+
+
+def _memory(status: Status) -> dict[str, Any]:
+    told = memory_told(status.memory)
+    used = told["usage_pct"]
+    return {
+        "healthy": used is not None and used <= FULL_PCT,
+        "usage_pct": used,
+        "available_gb": told["available_gb"],
+        "psi_full_avg10": told["psi_full_avg10"],
+        "loaded_models": [model.name for model in status.loaded],
+    }
 
 
 async def _store_works(brain: Brain) -> bool:

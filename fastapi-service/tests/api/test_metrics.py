@@ -49,6 +49,8 @@ async def test_ends_tokens_and_times_are_counted(platform: Any) -> None:
     assert total(samples, "trollama_model_memory_gb", model=done["model"]) > 0
     assert total(samples, "trollama_memory_used_gb") > 0
     assert total(samples, "trollama_server_up") >= 1
+    machine = total(samples, "trollama_machine_memory_gb", part="total")
+    assert 0 < total(samples, "trollama_machine_memory_gb", part="available") < machine
 
 
 async def test_cancelled_and_refused_ones_are_counted_by_their_code(start: Any) -> None:

@@ -1,0 +1,1 @@
+"""What operators and dashboards see of the models in memory, and do to them."""
