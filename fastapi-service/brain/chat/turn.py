@@ -41,6 +41,7 @@ from shared.store import Write
 MAX_ANSWER_BYTES = 180_000
 """About 40,000 words; with what JSON adds it fits into a row of the store (400 KB)."""
 
+SHORTER = "memory is tight: using a shorter history"
 KEPT_TURNS = 2
 """Turns that stay as they were said when a person asks for a summary."""
 
@@ -156,16 +157,16 @@ class Turn:
     async def _speak_fitting(self, draft: Draft, tell: Tell) -> None:
         assert draft.choice is not None
         context = self._vram.spec(draft.choice.model).context_tokens
-        prompt, estimated = self._prompt(draft, context_tokens=context)
+        prompt, estimated = self._prompt(draft, tell, context_tokens=context)
         try:
             await self._speak(draft, prompt, estimated, tell)
         except ContextExceeded:
             # The estimate was off for this text: once more with less of what was said before.
-            prompt, estimated = self._prompt(draft, context_tokens=context * 2 // 3)
+            prompt, estimated = self._prompt(draft, tell, context_tokens=context * 2 // 3)
             await self._speak(draft, prompt, estimated, tell)
 
-    def _prompt(self, draft: Draft, *, context_tokens: int) -> tuple[Prompt, int]:
-        """The prompt and its size as estimated without correction."""
+    def _prompt(self, draft: Draft, tell: Tell, *, context_tokens: int) -> tuple[Prompt, int]:
+        """The prompt and its size as estimated without correction; shorter in need of memory."""
         job, conversation, choice = draft.job, draft.conversation, draft.choice
         assert conversation is not None
         assert choice is not None
@@ -178,7 +179,10 @@ class Turn:
             name_speakers=bool(others),
             checkpoint=conversation.checkpoint,
             ratio=self._estimates.ratio(choice.model),
+            level=self._vram.pressure,
         )
+        if fitted.shortened:
+            tell_status(tell, draft, "routing", model=choice.model, detail=SHORTER)
         prompt = Prompt(
             model=choice.model,
             system=fitted.system,

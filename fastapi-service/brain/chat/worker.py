@@ -28,7 +28,7 @@ from brain.jobs.errors import GivenUp
 from brain.jobs.job import Job
 from brain.jobs.queue import Claim, JobQueue
 from brain.jobs.repository import Stored
-from brain.vram.errors import BackendUnreachable
+from brain.vram.errors import BackendUnreachable, ModelLost
 from shared.clock import Clock
 from shared.errors import BoundaryError, StoreUnavailable
 from shared.protocol import End, ToClient, Usage
@@ -293,6 +293,8 @@ class Worker:
         log.info("job.retry", code=failure.code, attempt=attempt)
         detail = f"{detail} (attempt {attempt + 1} of {attempts})"
         pause = FIRST_RETRY_SECONDS * 2 ** (attempt - 1)
+        if attempt == 1 and isinstance(failure, ModelLost):
+            pause = 0.0  # not the model's fault: it was taken away
         await self._back(work, detail, after_seconds=pause, counts=True)
 
     async def _back(self, work: _Work, detail: str, *, after_seconds: float, counts: bool) -> None:

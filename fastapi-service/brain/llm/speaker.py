@@ -5,6 +5,7 @@ from contextlib import aclosing, contextmanager
 from typing import Self, TypeVar
 
 import aiohttp
+import anyio
 import structlog
 from pydantic import BaseModel
 from strands.types.tools import ToolSpec
@@ -28,7 +29,7 @@ from brain.llm.messages import (
 )
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
-from brain.vram.errors import ServerKind
+from brain.vram.errors import ModelLost, ServerKind
 from brain.vram.orchestrator import Lease, Orchestrator, Progress, ignore
 from shared.clock import Clock
 
@@ -80,9 +81,10 @@ class Speaker:
         Have a model answer: `hear` gets `Leased` first, then thinking and text as they come.
 
         `tell` gets the news of the wait for the model; `begin` is awaited once the model is there,
-        before it is asked. Raises what `Orchestrator.lease` raises,
-        `BackendFailed`, `BackendUnreachable`, `ModelUnavailable`, `LoadFailed`, `ContextExceeded`.
-        Cancelling gives the lease back and closes the connection at once.
+        before it is asked. Raises what `Orchestrator.lease` raises, `BackendFailed`,
+        `BackendUnreachable`, `ModelUnavailable`, `LoadFailed`, `ContextExceeded`; `ModelLost` as
+        soon as the model has left memory. Cancelling gives the lease back and closes the
+        connection at once.
         """
         async with self._vram.lease(prompt.model, tell=tell) as lease:
             await begin()
@@ -98,12 +100,13 @@ class Speaker:
                     observed.piece()
                     hear(piece)
 
-                return await run(
-                    self._model(lease, wish, hear=noted),
-                    system=prompt.system,
-                    messages=prompt.messages,
-                    tools=prompt.tools if lease.spec.tools else (),
-                )
+                with _while_there(lease):
+                    return await run(
+                        self._model(lease, wish, hear=noted),
+                        system=prompt.system,
+                        messages=prompt.messages,
+                        tools=prompt.tools if lease.spec.tools else (),
+                    )
 
     async def complete(
         self, script: Script, *, tell: Callable[[Progress], None] = ignore
@@ -203,6 +206,18 @@ class _Observed:
     @property
     def seconds(self) -> float:
         return round(self._clock.monotonic() - self._began, 3)
+
+
+@contextmanager
+def _while_there(lease: Lease) -> Iterator[None]:
+    """Break off as soon as the leased model has left memory, with `ModelLost`."""
+    with anyio.CancelScope() as there:
+        lease.loss.notify = there.cancel
+        if lease.loss.reason:
+            there.cancel()
+        yield
+    if there.cancelled_caught:
+        raise ModelLost(lease.spec.name, lease.loss.reason)
 
 
 async def _continued(model: ChatModel, script: Script) -> AsyncGenerator[Piece | Call, None]:

@@ -115,7 +115,7 @@ class Router:
     def resident(self) -> frozenset[str]:
         """The models that answer at once: in memory, and not on their way out."""
         loaded = self._vram.status().loaded
-        return frozenset(one.name for one in loaded if one.state == "ready")
+        return frozenset(one.name for one in loaded if one.state in ("ready", "adopted"))
 
     # ---- the steps, in their order
 

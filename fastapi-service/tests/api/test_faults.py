@@ -37,6 +37,17 @@ async def test_an_answer_that_broke_off_is_begun_again_and_never_doubled(platfor
     assert "attempt 2 of 3" in retry["detail"]
 
 
+async def test_an_answer_whose_server_died_is_begun_again_and_seen_once(platform: Any) -> None:
+    async with platform.person() as client:
+        await client.hello()
+        platform.rehearsal.faults.add([Fault(kind="die", model="rnj-1:8b", after_tokens=5)])
+        ask_id = await client.ask("count to 20", options=PIN)
+        done = await client.end_of(ask_id)
+    assert (done["type"], done["attempt"]) == ("done", 2)
+    assert shown(client, ask_id) == done["text"]
+    assert client.of(ask_id, "delta")[0]["attempt"] == 1
+
+
 async def test_a_server_error_is_tried_three_times_in_all(platform: Any) -> None:
     platform.rehearsal.faults.add([Fault(kind="error", model="rnj-1:8b", times="forever")])
     async with platform.person() as client:
