@@ -23,13 +23,19 @@ class GpuMemory:
 
 
 class Nvidia:
-    """`library` is the module pynvml, initialised. Its calls may block, so use a thread."""
+    """`library` is the module pynvml, initialised. Making one and asking may block."""
 
     def __init__(self, library: Any) -> None:
         self._library = library
+        self.newest = self._ask()
+        """The newest answer, to be looked at without asking."""
 
     def read(self) -> GpuMemory:
         """What is free now; a failure is a `problem`, never a guess."""
+        self.newest = self._ask()
+        return self.newest
+
+    def _ask(self) -> GpuMemory:
         nvml = self._library
         total = free = 0
         discrete = False
@@ -50,7 +56,11 @@ class Nvidia:
 
 
 def open_nvidia(module: str = "pynvml") -> Nvidia | None:
-    """The accelerators of this machine, or None when there are none or nothing to ask them by."""
+    """
+    The accelerators of this machine, or None when there are none or nothing to ask them by.
+
+    It has asked them once, so that the first sample knows; it may block.
+    """
     try:
         library = importlib.import_module(module)
     except ImportError:

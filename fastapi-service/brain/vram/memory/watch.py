@@ -75,7 +75,6 @@ class MemoryWatch:
         self._clock = clock
         self._files = files or MemoryFiles()
         self._gpu = gpu
-        self._gpu_memory = GpuMemory("unknown")
         self._gpu_at = clock.monotonic()
         self._loading = loading
         self._failing: set[str] = set()
@@ -143,19 +142,19 @@ class MemoryWatch:
 
     async def _watch_gpu(self, gpu: Nvidia) -> None:
         while True:
-            self._gpu_memory = await anyio.to_thread.run_sync(gpu.read, abandon_on_cancel=True)
+            await anyio.to_thread.run_sync(gpu.read, abandon_on_cancel=True)
             self._gpu_at = self._clock.monotonic()
             await self._clock.sleep(self._pace())
 
     def _gpu_now(self, problems: dict[str, str]) -> GpuMemory:
         if self._gpu is None:
-            return self._gpu_memory
+            return GpuMemory("unknown")
         if self._clock.monotonic() - self._gpu_at > GPU_STALE_SECONDS:
             problems["gpu"] = "the accelerator does not answer"
             return GpuMemory("unknown")
-        if self._gpu_memory.problem:
-            problems["gpu"] = self._gpu_memory.problem
-        return self._gpu_memory
+        if self._gpu.newest.problem:
+            problems["gpu"] = self._gpu.newest.problem
+        return self._gpu.newest
 
     def _tell(self, problems: dict[str, str]) -> None:
         """One line when a fact becomes unknown and one when it is known again."""
