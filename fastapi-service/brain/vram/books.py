@@ -11,6 +11,7 @@ from brain.vram.estimates import Estimates
 from brain.vram.events import Failure
 from brain.vram.machine import Machine
 from brain.vram.options import VramOptions
+from brain.vram.policies.demand import Demand
 from brain.vram.residents import Place, Resident, ServerFacts, Waiter
 
 FROZEN_AFTER = 3
@@ -47,6 +48,7 @@ class Books:
         self.version = 0
         self.uses = 0
         self.estimates = Estimates()
+        self.demand = Demand()
         self.machine = Machine(options)
         self.breaker = Breaker(
             BreakerSettings(

@@ -6,7 +6,9 @@ from brain.catalogue.models import Priority
 from brain.vram.books import Books
 from brain.vram.decisions import Decision, DecisionKind
 from brain.vram.domains import Domain
+from brain.vram.events import Solve
 from brain.vram.policies.choice import policy_named
+from brain.vram.policies.planner import SetPlanner, problem
 from brain.vram.policies.view import (
     ROUNDING_GB,
     Choice,
@@ -58,20 +60,58 @@ class Chooser:
         books = self._books
         leaving = sum(one.gb for one in held)
         fixed = books.charged_gb(domain) - leaving
-        return self._policy.choose(
-            View(
-                at=at,
-                capacity_gb=domain.hard_gb - fixed,
-                wanted=self._known(wanted),
-                need_gb=to_free_gb,
-                held=held,
-            )
+        view = View(
+            at=at,
+            capacity_gb=domain.hard_gb - fixed,
+            wanted=self._known(wanted),
+            need_gb=to_free_gb,
+            held=held,
+            rates=self.rates(at),
         )
+        if isinstance(self._policy, SetPlanner):
+            return self._policy.choose(view, domain.values)
+        return self._policy.choose(view)
+
+    def solve_next(self, domain: Domain, at: float) -> Solve | None:
+        """
+        The plan to be computed beside the owner: after a load, one at a time.
+
+        Until its answer is there the one before is used, which may lag a load behind: no caller
+        waits for a plan.
+        """
+        if not isinstance(self._policy, SetPlanner) or not domain.is_stale or domain.is_solving:
+            return None
+        domain.is_stale, domain.is_solving = False, True
+        fixed = sum(
+            one.charged_gb
+            for _, one in self._books.inside(domain)
+            if one.spec.priority is Priority.CRITICAL
+        )
+        zoo = self._zoo(domain)
+        return Solve(
+            domain.name,
+            problem(zoo, domain.hard_gb - fixed, self.rates(at)),
+            domain.values,
+        )
+
+    def _zoo(self, domain: Domain) -> list[Known]:
+        """Every model of the roster that is installed there, and what was used or found there."""
+        books = self._books
+        places = {place for place, _ in books.inside(domain) if books.is_ours(place)}
+        for server in books.servers.values():
+            if server.domain == domain.name and server.inventory is not None:
+                names = books.roster.keys() & server.inventory.installed.keys()
+                places |= {Place(server.name, name) for name in names}
+        places |= {
+            place
+            for place in self.rates(0.0)
+            if place.server in books.servers and books.servers[place.server].domain == domain.name
+        }
+        return [self._known(place) for place in sorted(places) if books.is_ours(place)]
 
     def rates(self, at: float) -> Mapping[Place, float]:
         """Expected uses a second of each model."""
-        del at
-        return {}
+        return self._books.demand.rates(at)
 
     def still_right(self, choice: Choice, held: Iterable[Held], *, to_free_gb: float) -> bool:
         """Whether an earlier choice would still free enough, with nobody in it needlessly."""
@@ -104,7 +144,8 @@ class Chooser:
         if place == NOBODY:
             return Known(NOBODY, 0.0, 0.0, Priority.NORMAL)
         priority = books.spec_at(place).priority
-        return Known(place, books.need_gb(place), books.load_seconds(place), priority)
+        gb = round(books.need_gb(place), 1)  # so that its sets need not be made anew for a byte
+        return Known(place, gb, books.load_seconds(place), priority)
 
     def _held(self, place: Place) -> Held:
         books = self._books

@@ -27,6 +27,7 @@ from brain.vram.events import (
     ServerGone,
     SetBreaker,
     Snapshot,
+    Solved,
     Tick,
     Trouble,
     UnloadDone,
@@ -39,6 +40,8 @@ from brain.vram.options import VramOptions
 from brain.vram.order import Order
 from brain.vram.reconcile import Difference
 from brain.vram.residents import Place, ServerFacts, Waiter
+
+Asked = Look | Solved | AskPlan | AskUnload | SetBreaker | ServerAdded | ServerDrains | ServerGone
 
 
 class Core:
@@ -80,31 +83,26 @@ class Core:
                 self._acquire(event)
             case Leave():
                 self._leave(event)
-            case LoadDone():
-                self._news.load_done(event)
+            case LoadDone() | UnloadDone() | Snapshot() | Trouble() | Sampled() | Tick():
+                self._learn(event)
                 self._order.dispatch(event.at)
-                if event.place in self.books.residents:
+                if isinstance(event, LoadDone) and event.place in self.books.residents:
                     self._after_use(event.place, event.at)
-            case Tick():
-                self._idle.tick(event.at)
-                self._order.dispatch(event.at)
-            case Sampled(sample):
-                self._news.sampled(event)
-                if self.books.options.orchestrator_enabled:
-                    self._ladder.step(sample.at)
-                self._order.dispatch(sample.at)
-            case Look():
-                self._moves.probe(event.server)
-            case AskPlan():
-                plan = self._admin.plan(event.model, event.at)
-                self._moves.do(Answer(event.ticket, plan))
             case _:
-                self._step_rarely(event)
+                self._asked(event)
+                self._order.dispatch(event.at)
+        for domain in self.books.domains.values():
+            if domain.is_stale:
+                plan = self._chooser.solve_next(domain, event.at)
+                if plan is not None:
+                    self._moves.do(plan)
         return self._moves.take()
 
-    def _step_rarely(self, event: Event) -> None:
-        """What happens seldom; everything here may let somebody begin."""
+    def _learn(self, event: LoadDone | UnloadDone | Snapshot | Trouble | Sampled | Tick) -> None:
+        """What happened out there."""
         match event:
+            case LoadDone():
+                self._news.load_done(event)
             case UnloadDone():
                 self._news.unload_done(event)
             case Snapshot():
@@ -112,17 +110,34 @@ class Core:
                 self._order.forget_homes()
             case Trouble():
                 self._news.trouble(event)
-            case ServerAdded() | ServerDrains() | ServerGone():
-                self._news.server_changed(event)
-                self._order.forget_homes()
-                self._idle.tick(event.at)
+            case Sampled():
+                self._news.sampled(event)
+                if self.books.options.orchestrator_enabled:
+                    self._ladder.step(event.at)
+            case Tick():
+                if self.books.options.orchestrator_enabled:
+                    self._idle.tick(event.at)
+
+    def _asked(self, event: Asked) -> None:
+        """What operators, the wiring and the planner want."""
+        match event:
+            case Look():
+                self._moves.probe(event.server)
+            case Solved():
+                domain = self.books.domains[event.domain]
+                domain.values, domain.is_solving = event.values or domain.values, False
+            case AskPlan():
+                self._moves.do(Answer(event.ticket, self._admin.plan(event.model, event.at)))
             case AskUnload(ticket=ticket, model=None):
                 self._moves.do(Answer(ticket, self._idle.optimize(event.at)))
             case AskUnload(ticket=ticket, model=str(model)):
                 self._moves.do(Answer(ticket, self._admin.unload(model, event.at)))
             case SetBreaker():
                 self._news.set_breaker(event)
-        self._order.dispatch(event.at)  # type: ignore[union-attr] # all of these have it
+            case ServerAdded() | ServerDrains() | ServerGone():
+                self._news.server_changed(event)
+                self._order.forget_homes()
+                self._idle.tick(event.at)
 
     def _acquire(self, event: Acquire) -> None:
         if self._order.hit(event):

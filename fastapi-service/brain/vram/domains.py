@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from brain.vram.policies.planner import Values
 from brain.vram.policies.view import Choice
 from brain.vram.residents import MACHINE, Place
 
@@ -40,6 +41,14 @@ class Domain:
 
     drained: Choice | None = None
     """What is draining for the head."""
+
+    values: Values | None = None
+    """What each set of models is worth, by the planner's newest answer."""
+
+    is_stale: bool = False
+    """Something was loaded since that was computed; `is_solving`: a newer one is on its way."""
+
+    is_solving: bool = False
 
     @property
     def is_machine(self) -> bool:

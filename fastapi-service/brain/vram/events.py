@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from brain.catalogue.models import ModelSpec
 from brain.vram.memory.sample import MemorySample
+from brain.vram.policies.planner import Problem, Values
 from brain.vram.residents import Inventory, Place, ServerFacts
 
 Cause = Literal["missing", "unreachable", "failed", "never_fits", "breaker_open"]
@@ -104,6 +105,7 @@ class Look:
     """Somebody wants to know what `server` has."""
 
     server: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,11 @@ class Sampled:
 
     sample: MemorySample
 
+    @property
+    def at(self) -> float:
+        """When it was read."""
+        return self.sample.at
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -136,7 +143,7 @@ class Solved:
     """The expected values of all sets of models in `domain` were computed."""
 
     domain: str
-    values: Any
+    values: Values | None
     at: float
 
 
@@ -277,8 +284,8 @@ class Solve:
     """Compute the values of `problem`, starting from `warm`, and answer with `Solved`."""
 
     domain: str
-    problem: Any
-    warm: Any
+    problem: Problem
+    warm: Values | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class Moves:
             resident.claimed = not resident.woken
             resident.charged_gb = max(resident.charged_gb, need_gb)
         resident.estimate_gb = need_gb
+        self._books.domain_at(place).is_stale = True
         resident.loading_since, resident.speculative = at, speculative
         self.do(StartLoad(place, self.move(resident, "loading"), spec))
 
@@ -142,6 +143,7 @@ class Moves:
         books.granted[ticket] = place
         books.servers[place.server].leases += 1
         books.uses += 1
+        books.demand.touch(place, at)
         resident.used_order = books.uses
         resident.use_count += 1
         resident.last_used = at

@@ -334,11 +334,13 @@ class Order:
                 head.overtaken += 1
                 self._start(domain, waiter, place, room.need_gb, at)
                 return True
+            if room.to_free_gb <= ROUNDING_GB:
+                continue  # it waits for what is leaving already
             held = tuple(
                 one for one in self._chooser.held(domain, without=place) if not disturbance(one)
             )
             choice = self._chooser.choose(domain, place, held, to_free_gb=room.to_free_gb, at=at)
-            if choice is not None and room.to_free_gb > ROUNDING_GB:
+            if choice is not None:
                 head.overtaken += 1
                 return self._make_room(domain, waiter, place, choice, held, at)
         return False

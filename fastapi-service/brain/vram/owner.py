@@ -35,12 +35,14 @@ from brain.vram.events import (
     Say,
     Snapshot,
     Solve,
+    Solved,
     StartLoad,
     StartUnload,
     Tell,
     Tick,
 )
 from brain.vram.leases import Loss
+from brain.vram.policies.planner import Values, solve
 from brain.vram.refusals import error_of
 from brain.vram.servers import Servers
 from shared.clock import Clock
@@ -99,7 +101,7 @@ class Owner:
         for name in self._core.books.servers:
             event = anyio.Event()
             self._looks.setdefault(name, []).append(event)
-            self.post(Look(name))
+            self.post(Look(name, self._clock.now()))
             seen.append(event)
         for event in seen:
             await event.wait()
@@ -190,7 +192,16 @@ class Owner:
                 assert self._drop_file_cache is not None
                 tasks.start_soon(anyio.to_thread.run_sync, self._drop_file_cache)
             case Solve():
-                pass
+                tasks.start_soon(self._solve, effect)
+
+    async def _solve(self, order: Solve) -> None:
+        """Compute a plan in a thread: the owner's loop relays every token meanwhile."""
+        values: Values | None = None
+        try:
+            values = await anyio.to_thread.run_sync(solve, order.problem, order.warm)
+        except Exception:  # the end of a task: without a plan the policy falls back
+            log.exception("vram.plan_failed", domain=order.domain)
+        self.post(Solved(order.domain, values, self._clock.now()))
 
     def _deliver(self, ticket: int, news: Mail) -> None:
         caller = self._callers.get(ticket)

@@ -27,10 +27,12 @@ from brain.vram.events import (
     StartUnload,
     UnloadDone,
 )
-from brain.vram.order import MAX_OVERTAKES
+from brain.vram.options import VramOptions
 from brain.vram.residents import Inventory, ServerFacts
 
 HARD_GB = 14.0
+OPTIONS = VramOptions(soft_gb=12.0, hard_gb=HARD_GB, breaker_enabled=False)
+MAX_OVERTAKES = OPTIONS.max_overtakes
 ROSTER = {
     "big": ModelSpec(name="big", size_gb=13.0, priority=Priority.HIGH),
     "mid": ModelSpec(name="mid", size_gb=9.0),
@@ -48,7 +50,7 @@ models = st.sampled_from([*ROSTER, "unheard-of"])
 
 def new_core() -> Core:
     server = ServerFacts("ollama", "ollama", "http://o", loads=True)
-    return Core(specs=ROSTER, servers=[server], hard_gb=HARD_GB)
+    return Core(specs=ROSTER, servers=[server], options=OPTIONS)
 
 
 class Machine(RuleBasedStateMachine):
@@ -90,7 +92,7 @@ class Machine(RuleBasedStateMachine):
                 assert effect.ticket in self.waiting, "answered twice, or never asked"
                 self.waiting.remove(effect.ticket)
                 self.holding[effect.ticket] = effect.place.model
-                assert residents[effect.place].state == "ready"
+                assert residents[effect.place].state in ("ready", "draining")  # from now on
             case Reject():
                 assert effect.ticket in self.waiting, "answered twice, or never asked"
                 self.waiting.remove(effect.ticket)
