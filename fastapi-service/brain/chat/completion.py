@@ -174,6 +174,8 @@ class Completion:
         stream = self._speaker.complete(
             replace(request.script, model=choice.model),
             tell=lambda progress: tell_progress(tell, draft, progress),
+            arrived=draft.job.asked_at,
+            patient=request.is_routed,
         )
         async with aclosing(stream) as pieces:
             async for piece in pieces:

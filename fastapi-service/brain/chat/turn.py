@@ -216,6 +216,8 @@ class Turn:
                 hear=hear,
                 tell=lambda progress: tell_progress(tell, draft, progress),
                 begin=lambda: your_turn(draft, tell),
+                arrived=draft.job.asked_at,
+                patient=draft.job.options.model is None,
             )
             draft.ends(finished)
             self._estimates.learn(prompt.model, estimated=estimated, counted=finished.input_tokens)

@@ -28,7 +28,7 @@ from brain.jobs.errors import GivenUp
 from brain.jobs.job import Job
 from brain.jobs.queue import Claim, JobQueue
 from brain.jobs.repository import Stored
-from brain.vram.errors import BackendUnreachable, ModelLost
+from brain.vram.errors import BackendUnreachable, BreakerOpen, ModelLost
 from shared.clock import Clock
 from shared.errors import BoundaryError, StoreUnavailable
 from shared.protocol import End, ToClient, Usage
@@ -263,7 +263,7 @@ class Worker:
                 after_seconds=UNREACHABLE_RETRY_SECONDS,
                 counts=False,
             )
-        elif failure.retryable and not isinstance(failure, BackendUnreachable):
+        elif failure.retryable and not isinstance(failure, BackendUnreachable | BreakerOpen):
             await self._again_or_give_up(work, draft, failure, failure.message)
         else:
             log.info("ask.failed", code=failure.code, attempt=draft.claim.attempt)

@@ -76,17 +76,22 @@ class Speaker:
         hear: Callable[[Heard], None],
         tell: Callable[[Progress], None] = ignore,
         begin: Callable[[], Awaitable[None]] = at_once,
+        arrived: float | None = None,
+        patient: bool = True,
     ) -> Finished:
         """
         Have a model answer: `hear` gets `Leased` first, then thinking and text as they come.
 
         `tell` gets the news of the wait for the model; `begin` is awaited once the model is there,
-        before it is asked. Raises what `Orchestrator.lease` raises, `BackendFailed`,
-        `BackendUnreachable`, `ModelUnavailable`, `LoadFailed`, `ContextExceeded`; `ModelLost` as
-        soon as the model has left memory. Cancelling gives the lease back and closes the
-        connection at once.
+        before it is asked; `arrived` and `patient` are those of `Orchestrator.lease`.
+
+        Raises what that raises, `BackendFailed`, `BackendUnreachable`, `ModelUnavailable`,
+        `LoadFailed`, `ContextExceeded`; `ModelLost` as soon as the model has left memory.
+        Cancelling gives the lease back and closes the connection at once.
         """
-        async with self._vram.lease(prompt.model, tell=tell) as lease:
+        async with self._vram.lease(
+            prompt.model, tell=tell, arrived=arrived, patient=patient
+        ) as lease:
             await begin()
             hear(Leased(lease))
             wish = Wish(
@@ -109,7 +114,12 @@ class Speaker:
                     )
 
     async def complete(
-        self, script: Script, *, tell: Callable[[Progress], None] = ignore
+        self,
+        script: Script,
+        *,
+        tell: Callable[[Progress], None] = ignore,
+        arrived: float | None = None,
+        patient: bool = True,
     ) -> AsyncGenerator[Piece | Call, None]:
         """
         The model's continuation of `script`, one round: tools it calls are given out, not run.
@@ -118,7 +128,9 @@ class Speaker:
         tool can be insisted on (`tool_choice`) where the server knows how to, which Ollama does
         not.
         """
-        async with self._vram.lease(script.model, tell=tell) as lease:
+        async with self._vram.lease(
+            script.model, tell=tell, arrived=arrived, patient=patient
+        ) as lease:
             yield Leased(lease)
             wish = Wish(
                 spec=lease.spec,

@@ -48,6 +48,20 @@ async def test_an_answer_whose_server_died_is_begun_again_and_seen_once(platform
     assert client.of(ask_id, "delta")[0]["attempt"] == 1
 
 
+async def test_a_model_a_person_named_that_rests_after_crashes_is_refused_at_once(
+    platform: Any,
+) -> None:
+    async with platform.person() as client:
+        await client.hello()
+        platform.rehearsal.faults.add([Fault(kind="oom", model="rnj-1:8b", on="load", times=3)])
+        await client.end_of(await client.ask("hello", options=PIN))
+        ask_id = await client.ask("hello", options=PIN)
+        failed = await client.end_of(ask_id)
+    assert (failed["code"], failed["retryable"]) == ("vram.breaker_open", True)
+    assert "Choose another model" in failed["message"]
+    assert [f for f in client.of(ask_id, "status") if f["attempt"] > 1] == []
+
+
 async def test_a_server_error_is_tried_three_times_in_all(platform: Any) -> None:
     platform.rehearsal.faults.add([Fault(kind="error", model="rnj-1:8b", times="forever")])
     async with platform.person() as client:
