@@ -7,6 +7,7 @@ decided when a process starts is shown by a process.
 """
 
 import hmac
+import json
 import os
 import re
 import socket
@@ -39,6 +40,7 @@ from admin.cli.logins import login_file
 from admin.local.programs import programs
 from brain.catalogue.profile import ProfileError
 from brain.chat.admission import Caller
+from brain.vram.servers_file import ServersFileError
 from chat_client import Client, connected
 from rehearsal import Rehearsal
 from rehearsal import running as rehearsing
@@ -539,6 +541,39 @@ async def _who_is_not_kept(stage: Stage) -> None:
             assert await _is_in_memory(running, "rnj-1:8b", wanted=stays)
             if variables.get("OLLAMA_KEEP_ALIVE") == "1h30m":
                 assert running.parts.settings.ollama_keep_alive == 5400
+
+
+@shows("MODEL_SERVERS_FILE")
+async def _model_servers_file(stage: Stage) -> None:
+    file = stage.folder / "servers.json"
+    file.write_text("[]")
+    clock = ManualClock(SystemClock().now())
+    other = Rehearsal(speed=50)
+    async with (
+        rehearsing(other, ollama_port=0, openai_port=0) as servers,
+        stage.brain(MODEL_SERVERS_FILE=f"{file}", clock=clock, listening=False) as running,
+    ):
+        assert _names(running) == {"ollama"}
+        row = {"name": "box", "kind": "openai", "url": f"{servers.openai_url}", "memory_gb": 84}
+        file.write_text(json.dumps([row]))
+        await clock.advance(3)
+        with anyio.fail_after(5):
+            while "gpt-oss-120b-eagle3" not in running.parts.vram.available():
+                await anyio.sleep(0.01)
+        assert _names(running) == {"ollama", "box"}
+        file.write_text("[ ]")
+        await clock.advance(3)
+        with anyio.fail_after(5):
+            while _names(running) != {"ollama"}:
+                await anyio.sleep(0.01)
+    file.write_text('[{"name": "box"}]')
+    with pytest.raises(ServersFileError, match=r"server 1 .box., field kind"):
+        async with stage.brain(MODEL_SERVERS_FILE=f"{file}"):
+            pass
+
+
+def _names(running: Running) -> set[str]:
+    return {one.name for one in running.parts.vram.status().servers}
 
 
 @shows("VRAM_RESERVE_GB")

@@ -13,6 +13,7 @@ from brain.catalogue.profile import ProfileError
 from brain.config import Settings
 from brain.jobs.errors import Superseded
 from brain.main import create_app
+from brain.vram.servers_file import ServersFileError
 from brain.wiring import running
 from shared.log import configure
 from shared.protocol import MAX_FRAME_BYTES
@@ -55,13 +56,19 @@ def main() -> None:
     configure("fastapi-service", level=settings.log_level)
     try:
         _serve_until_superseded(settings)
-    except (ProfileError, ValueError) as wrong:
+    except (ProfileError, ServersFileError, ValueError) as wrong:
         print(f"Cannot start ({_variable(wrong)}): {wrong}", file=sys.stderr)  # noqa: T201 - the operator's sentence
         sys.exit(2)
 
 
 def _variable(wrong: Exception) -> str:
-    return "VRAM_PROFILE" if isinstance(wrong, ProfileError) else "see .env"
+    match wrong:
+        case ProfileError():
+            return "VRAM_PROFILE"
+        case ServersFileError():
+            return "MODEL_SERVERS_FILE"
+        case _:
+            return "see .env"
 
 
 def _serve_until_superseded(settings: Settings) -> None:

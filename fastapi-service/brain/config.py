@@ -125,6 +125,9 @@ class MemorySettings(BaseSettings):
     vmstat_file: Path = Path("/proc/vmstat")
     """Where the facts about memory are read; a plain file is read once a second and believed."""
 
+    model_servers_file: Path | None = None
+    """A JSON list of further model servers, read again when it changes."""
+
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
         soft, hard = self.vram_soft_limit_gb, self.vram_hard_limit_gb

@@ -39,12 +39,15 @@ from brain.people.preferences import PreferenceBook
 from brain.routing.classifier import Classifier
 from brain.routing.router import Router
 from brain.vram.backends.base import Backend
+from brain.vram.backends.listed import open_backend
 from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendUnreachable
+from brain.vram.fleet import Fleet
 from brain.vram.memory.watch import MEMINFO, MemoryFiles, MemoryWatch
 from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
+from brain.vram.servers_file import ServersFile
 from shared.background import keep_running
 from shared.clock import Clock, SystemClock
 from shared.http import Peer
@@ -120,6 +123,9 @@ async def running(
             )
         )
         profile = await _profile_of(settings)
+        path = settings.model_servers_file
+        listed = None if path is None else ServersFile(path, clock=clock)
+        servers = () if listed is None else await listed.read()
         vram = _orchestrator(settings, profile, clock)
         speaker = await stack.enter_async_context(
             Speaker(
@@ -137,6 +143,10 @@ async def running(
             watch = _memory_watch(settings, vram, clock)
             vram.observe(watch.read())  # so that the first load knows what is free
             tasks.start_soon(watch.run, vram.observe, name="memory")
+            if listed is not None:
+                fleet = Fleet(listed, vram, open_backend=open_backend)
+                await fleet.take(servers)
+                tasks.start_soon(fleet.follow, name="fleet")
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
                 await vram.refresh()  # so that the first question finds the servers known
             tasks.start_soon(brain.worker.run, name="worker")
