@@ -1,0 +1,1 @@
+"""Files in and files out: what attachments say, and what an answer hands over as files."""

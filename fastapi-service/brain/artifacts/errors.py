@@ -1,0 +1,40 @@
+"""
+Why a file that somebody sent is not read.
+
+InvalidRequest
+└─ FileRefused
+   ├─ FileTooLarge      file.too_large
+   ├─ FileUnsupported   file.unsupported
+   └─ FileUnreadable    file.unreadable
+"""
+
+from shared.errors import InvalidRequest
+
+
+class FileRefused(InvalidRequest):
+    """The file `filename` is not read; `why` ends the sentence that the name begins."""
+
+    def __init__(self, filename: str, why: str) -> None:
+        self.filename = filename
+        self.why = why
+        super().__init__(f"{filename} {why}")
+
+
+class FileTooLarge(FileRefused):
+    """It goes beyond a limit of bytes, pixels, unpacked bytes, memory or time."""
+
+    status = 413
+    code = "file.too_large"
+
+
+class FileUnsupported(FileRefused):
+    """There is no reader for what it holds."""
+
+    status = 415
+    code = "file.unsupported"
+
+
+class FileUnreadable(FileRefused):
+    """It is of a kind that can be read, but it is damaged, empty or locked."""
+
+    code = "file.unreadable"

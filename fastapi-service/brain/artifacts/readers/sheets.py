@@ -1,0 +1,63 @@
+"""XLSX: the sheets as Markdown tables, with the values that were last calculated."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from io import BytesIO
+
+from openpyxl import load_workbook  # type: ignore[import-untyped]  # has no types
+
+from brain.artifacts.errors import FileUnreadable
+from brain.artifacts.limits import Limits
+from brain.artifacts.readers.archives import check_xml
+from brain.artifacts.readers.document import Document
+from brain.artifacts.readers.tables import Table, cut_note
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
+    """A heading and a table for each sheet that holds something, in the order of the file."""
+    check_xml(filename, data)
+    texts: list[str] = []
+    notes: list[str] = []
+    room = limits.max_text_chars
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl's, about extensions that hold no values
+        book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # many programs write wrong ones, and cells would be missing
+            table = Table(_rows(sheet), room)
+            if table.is_cut:
+                notes.append(cut_note(table, limits, f' of sheet "{sheet.title}"'))
+            if table.rows:
+                texts.append(f"## {sheet.title}\n\n{table.text}")
+            room -= len(table.text)
+    if not texts:
+        raise FileUnreadable(filename, "holds no values. Please send it with its content.")
+    return Document(
+        filename=filename,
+        media_type=MEDIA_TYPE,
+        kind="table",
+        text="\n\n".join(texts),
+        notes=tuple(notes),
+    )
+
+
+def _rows(sheet: "object") -> Iterator[Sequence[str]]:
+    for row in sheet.iter_rows(values_only=True):  # type: ignore[attr-defined]
+        yield [_shown(value) for value in row]
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime() if value.time() == time():
+            return value.date().isoformat()
+        case datetime() | date() | time():
+            return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case _:
+            return str(value)
