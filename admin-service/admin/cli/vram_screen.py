@@ -151,9 +151,10 @@ def _facts(report: Json) -> RenderableType:
 def _memory(memory: Json) -> str:
     if memory["usage_pct"] is None:
         return f"not known: {memory['problem'] or 'no reason given'}"
+    kind = "" if memory["kind"] == "unknown" else f", {memory['kind']}"
     return (
         f"{memory['usage_pct']:g} % used, {_gb(memory['available_gb'])} of "
-        f"{_gb(memory['total_gb'])} available, {memory['kind']}"
+        f"{_gb(memory['total_gb'])} available{kind}"
     )
 
 

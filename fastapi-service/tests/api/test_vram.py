@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from brain.api.vram import page_cache
+from rehearsal import Fault
 
 MODEL = "rnj-1:8b"
 PIN = {"model": MODEL}
@@ -199,7 +200,25 @@ async def test_a_model_that_came_unseen_is_adopted(platform: Any) -> None:
         assert MODEL in await in_memory(http)
 
 
-async def test_crashes_are_told_and_forgotten(platform: Any) -> None:
+async def test_a_model_that_crashes_rests_until_an_operator_forgets_it(platform: Any) -> None:
+    async with platform.http() as http:
+        for _ in range(2):
+            platform.rehearsal.faults.add([Fault(kind="oom", model=MODEL, on="load")])
+            failed = await http.post(f"/vram/load/{MODEL}")
+            assert failed.json()["error"]["code"] == "vram.load_failed"
+        told = (await report(http, "/vram/admin/crashes"))["models"][MODEL]
+        assert (told["state"], told["crashes"]) == ("open", 2)
+        assert told["opened_at"] < told["retry_at"]
+        assert told["reason"]
+        resting = await http.post(f"/vram/load/{MODEL}")
+        assert resting.json()["error"]["code"] == "vram.breaker_open"
+        assert (await report(http, "/health"))["status"] == "degraded"
+        cleared = (await http.delete(f"/vram/admin/crashes/{MODEL}")).json()
+        assert cleared == {"model": MODEL, "cleared": 2}
+        assert (await http.post(f"/vram/load/{MODEL}")).status_code == 200
+
+
+async def test_without_crashes_there_is_nothing_to_forget(platform: Any) -> None:
     async with platform.http() as http:
         empty = await report(http, "/vram/admin/crashes")
         assert empty == {
