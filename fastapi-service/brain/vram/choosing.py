@@ -21,6 +21,8 @@ from brain.vram.policies.view import (
 from brain.vram.residents import Place
 
 NOBODY = Place("", "")
+MAX_ZOO = 24
+"""More models than that have too many sets for a plan in nearly every memory."""
 
 
 class Chooser:
@@ -87,14 +89,14 @@ class Chooser:
             for _, one in self._books.inside(domain)
             if one.spec.priority is Priority.CRITICAL
         )
-        zoo = self._zoo(domain)
-        return Solve(
-            domain.name,
-            problem(zoo, domain.hard_gb - fixed, self.rates(at)),
-            domain.values,
-        )
+        zoo = self._zoo(domain, at)
+        if len(zoo) > MAX_ZOO:
+            domain.is_solving = False
+            return None
+        plan = problem([self._known(one) for one in zoo], domain.hard_gb - fixed, self.rates(at))
+        return Solve(domain.name, plan, domain.values)
 
-    def _zoo(self, domain: Domain) -> list[Known]:
+    def _zoo(self, domain: Domain, at: float) -> list[Place]:
         """Every model of the roster that is installed there, and what was used or found there."""
         books = self._books
         places = {place for place, _ in books.inside(domain) if books.is_ours(place)}
@@ -104,10 +106,10 @@ class Chooser:
                 places |= {Place(server.name, name) for name in names}
         places |= {
             place
-            for place in self.rates(0.0)
+            for place in self.rates(at)
             if place.server in books.servers and books.servers[place.server].domain == domain.name
         }
-        return [self._known(place) for place in sorted(places) if books.is_ours(place)]
+        return [place for place in sorted(places) if books.is_ours(place)]
 
     def rates(self, at: float) -> Mapping[Place, float]:
         """Expected uses a second of each model."""

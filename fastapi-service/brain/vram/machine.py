@@ -1,11 +1,15 @@
 """What the machine itself has left for models, from the newest reading of its memory."""
 
+from math import inf
+
 from brain.vram.memory.sample import MemorySample
 from brain.vram.options import VramOptions
 from brain.vram.pressure import Pressure, Thresholds, hard_reserve_gb
 
 SMOOTHING = 0.1
 """Weight of the newest reading in what other programs take."""
+
+ALWAYS_SECONDS = 600.0
 
 
 class Machine:
@@ -20,7 +24,8 @@ class Machine:
         self.external_gb: float | None = None
         """What other programs take, smoothed."""
 
-        self._external_floor_gb = 0.0
+        self._least_external_gb = inf
+        self._watched_since: float | None = None
         self._since: list[tuple[float, float]] = []
         """Memory taken (+) and given back (-) by models after the newest reading."""
 
@@ -35,8 +40,8 @@ class Machine:
         external = max(0.0, total - free - models_gb)
         before = external if self.external_gb is None else self.external_gb
         self.external_gb = before + SMOOTHING * (external - before)
-        floor = self._external_floor_gb or self.external_gb
-        self._external_floor_gb = min(floor, self.external_gb)
+        self._watched_since = sample.at if self._watched_since is None else self._watched_since
+        self._least_external_gb = min(self._least_external_gb, self.external_gb)
 
     def moved(self, gb: float, *, at: float) -> None:
         """A model took `gb` of real memory, or gave it back (negative)."""
@@ -68,9 +73,17 @@ class Machine:
 
     @property
     def ceiling_gb(self) -> float | None:
-        """The most a model can ever get here: all, less the reserve and what others always take."""
+        """
+        The most a model can ever get here: all, less the reserve and what others always take.
+
+        What others take counts as "always" once it was watched for ten minutes.
+        """
         total = self.total_gb
-        return None if total is None else total - self.reserve_gb - self._external_floor_gb
+        if total is None or self.sample is None:
+            return None
+        watched = 0.0 if self._watched_since is None else self.sample.at - self._watched_since
+        always = self._least_external_gb if watched >= ALWAYS_SECONDS else 0.0
+        return total - self.reserve_gb - always
 
     def _read_gb(self) -> float | None:
         if self.sample is None:

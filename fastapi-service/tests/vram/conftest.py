@@ -8,6 +8,7 @@ import pytest
 from brain.catalogue.models import ModelSpec, Priority
 from brain.vram.core import Core
 from brain.vram.events import (
+    AbortLoad,
     Acquire,
     Effect,
     Event,
@@ -16,13 +17,18 @@ from brain.vram.events import (
     Leave,
     LoadDone,
     Reject,
+    Sampled,
+    Say,
     Snapshot,
     StartLoad,
     StartUnload,
+    Tell,
+    Tick,
     UnloadDone,
 )
+from brain.vram.memory.sample import MemorySample, Psi
 from brain.vram.options import VramOptions
-from brain.vram.residents import Inventory, ServerFacts
+from brain.vram.residents import Inventory, Place, ServerFacts
 
 ROSTER = {
     "big": ModelSpec(name="big", size_gb=13.0, priority=Priority.HIGH),
@@ -41,12 +47,13 @@ class Play:
         self, roster: Mapping[str, ModelSpec] = ROSTER, *, hard_gb: float = 14.0, **more: Any
     ) -> None:
         self.roster = roster
-        servers = [
+        servers = more.pop("servers", None) or [
             ServerFacts("ollama", "ollama", "http://o", loads=True),
             ServerFacts("sglang", "openai", "http://s", loads=False),
         ]
+        drops = more.pop("drops_file_cache", False)
         options = VramOptions(soft_gb=hard_gb - 2, hard_gb=hard_gb, **more)
-        self.core = Core(specs=roster, servers=servers, options=options)
+        self.core = Core(specs=roster, servers=servers, options=options, drops_file_cache=drops)
         self.effects: list[Effect] = []
         self.at = 1000.0
         self.tickets = 0
@@ -76,15 +83,40 @@ class Play:
         asked = self.core.books.version if version is None else version
         return self.step(Snapshot(server, asked, self.at, inventory, problem))
 
-    def ask(self, model: str) -> int:
+    def ask(self, model: str, **more: Any) -> int:
         self.tickets += 1
         self.at += 1
-        self.step(Acquire(self.tickets, model, self.at))
+        self.step(Acquire(self.tickets, model, self.at, **more))
         return self.tickets
 
-    def leave(self, ticket: int) -> list[Effect]:
+    def leave(self, ticket: int, *, ok: bool | None = None) -> list[Effect]:
         self.at += 1
-        return self.step(Leave(ticket, self.at))
+        return self.step(Leave(ticket, self.at, ok))
+
+    def tick(self, seconds: float = 1.0) -> list[Effect]:
+        self.at += seconds
+        return self.step(Tick(self.at))
+
+    def sample(
+        self, available_gb: float | None, *, full: float = 0.0, seconds: float = 1.0, **more: Any
+    ) -> list[Effect]:
+        """The machine's memory is read: 128 GB in all."""
+        self.at += seconds
+        psi = Psi(0, 0, 0, full, full, full)
+        facts: dict[str, Any] = {"total_gb": 128.0, "psi": psi, "kind": "unified"} | more
+        return self.step(Sampled(MemorySample(self.at, available_gb=available_gb, **facts)))
+
+    def state(self, model: str, server: str = "ollama") -> str:
+        resident = self.core.books.residents.get(Place(server, model))
+        return "absent" if resident is None else resident.state
+
+    def told(self, ticket: int) -> list[str]:
+        """What a caller was told it waits for."""
+        news = [one for one in self.effects if isinstance(one, Tell) and one.ticket == ticket]
+        return [one.progress.detail or one.progress.stage for one in news]
+
+    def said(self) -> list[str]:
+        return [one.message for one in self.effects if isinstance(one, Say)]
 
     def loads(self) -> list[StartLoad]:
         return [effect for effect in self.effects if isinstance(effect, StartLoad)]
@@ -106,11 +138,21 @@ class Play:
         self.at += 2
         return self.step(LoadDone(load.place, load.epoch, self.at, 2.0, measured_gb, failure))
 
+    def landed(self, load: StartLoad) -> None:
+        """That load has ended."""
+        self.at += 1
+        self.step(LoadDone(load.place, load.epoch, self.at, 2.0))
+
     def unloaded(self, *, failure: Failure | None = None) -> None:
         """Every unload that was started has ended."""
         for order in self.unloads():
             self.at += 1
             self.step(UnloadDone(order.place, order.epoch, self.at, failure))
+
+    def gone(self, order: AbortLoad | StartUnload, *, failure: Failure | None = None) -> None:
+        """That unload has ended."""
+        self.at += 1
+        self.step(UnloadDone(order.place, order.epoch, self.at, failure))
 
     def hold(self, model: str) -> int:
         """Ask for a model and get it, whatever it takes."""
