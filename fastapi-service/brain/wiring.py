@@ -44,6 +44,7 @@ from brain.vram.backends.ollama import OllamaBackend
 from brain.vram.backends.openai import OpenAIBackend
 from brain.vram.errors import BackendUnreachable
 from brain.vram.fleet import Fleet
+from brain.vram.memory.nvidia import open_nvidia
 from brain.vram.memory.watch import MEMINFO, MemoryFiles, MemoryWatch
 from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
@@ -140,7 +141,7 @@ async def running(
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(vram.run, name="vram")
-            watch = _memory_watch(settings, vram, clock)
+            watch = await _memory_watch(settings, vram, clock)
             vram.observe(watch.read())  # so that the first load knows what is free
             tasks.start_soon(watch.run, vram.observe, name="memory")
             if listed is not None:
@@ -358,9 +359,11 @@ def _options(settings: Settings, profile: Profile) -> VramOptions:
     )
 
 
-def _memory_watch(settings: Settings, vram: Orchestrator, clock: Clock) -> MemoryWatch:
+async def _memory_watch(settings: Settings, vram: Orchestrator, clock: Clock) -> MemoryWatch:
     files = MemoryFiles(settings.meminfo_file, settings.pressure_file, settings.vmstat_file)
-    return MemoryWatch(clock=clock, files=files, loading=vram.moving)
+    # A file in the place of the machine's facts is believed: no accelerator is asked beside it.
+    gpu = await anyio.to_thread.run_sync(open_nvidia) if files.meminfo == MEMINFO else None
+    return MemoryWatch(clock=clock, files=files, gpu=gpu, loading=vram.moving)
 
 
 async def _follow_revocations(verifier: TokenVerifier, auth: Peer, clock: Clock) -> None:
