@@ -83,6 +83,8 @@ class Core:
                 self._acquire(event)
             case Leave():
                 self._leave(event)
+            case LoadDone() | UnloadDone() if not self._news.is_current(event):
+                return []
             case LoadDone() | UnloadDone() | Snapshot() | Trouble() | Sampled() | Tick():
                 self._learn(event)
                 self._order.dispatch(event.at)

@@ -21,7 +21,11 @@ from brain.vram.residents import Place, Resident, State, Waiter
 
 
 class News:
-    """Each method takes in one event; nothing here gives out or plans anything."""
+    """
+    Each method takes in one event; nothing here gives out or plans anything.
+
+    Ends of loads and unloads are to be `is_current`.
+    """
 
     def __init__(self, books: Books, moves: Moves) -> None:
         self._books = books
@@ -31,12 +35,16 @@ class News:
 
     # ------------------------------------------------------------ loads and unloads
 
+    def is_current(self, event: LoadDone | UnloadDone) -> bool:
+        """Whether it is about what the books say goes on, and not late or doubled."""
+        state: State = "loading" if isinstance(event, LoadDone) else "unloading"
+        resident = self._books.residents.get(event.place)
+        return resident is not None and resident.epoch == event.epoch and resident.state == state
+
     def load_done(self, event: LoadDone) -> None:
         """A model is in memory now, or its load failed."""
         books, place = self._books, event.place
-        resident = self._current(place, event.epoch, "loading")
-        if resident is None:
-            return
+        resident = books.residents[place]
         if event.failure is not None:
             self._load_failed(place, resident, event.failure, event.at)
             return
@@ -89,9 +97,7 @@ class News:
     def unload_done(self, event: UnloadDone) -> None:
         """A model is gone, or sleeps, or stayed."""
         books, place = self._books, event.place
-        resident = self._current(place, event.epoch, "unloading")
-        if resident is None:
-            return
+        resident = books.residents[place]
         if event.failure is not None:
             self._note_health(place, event.failure)
             self._moves.move(resident, "stuck")
@@ -231,10 +237,3 @@ class News:
         return any(
             one.healthy and one.name != place.server for one in self._books.having(place.model)
         )
-
-    def _current(self, place: Place, epoch: int, state: State) -> Resident | None:
-        """The model the news is about, unless something happened to it since."""
-        resident = self._books.residents.get(place)
-        if resident is None or resident.epoch != epoch or resident.state != state:
-            return None
-        return resident
