@@ -15,6 +15,7 @@ from brain.vram.room import Room, is_unknown
 
 HELD: Final = None
 """A caller who waits for what no order of work can bring: memory of others, time, an operator."""
+DRAINED: Final = "its server is being taken out of use"
 
 
 class Admission:
@@ -99,6 +100,9 @@ class Admission:
 
     def _is_held_back(self, waiter: Waiter, place: Place, at: float) -> bool:
         books = self._books
+        if books.servers[place.server].draining:
+            self._moves.tell_waiting(waiter, DRAINED)
+            return True
         if is_unknown(books, place):
             self._moves.tell_waiting(waiter, "the free memory of this machine is not known now")
             return True

@@ -21,6 +21,8 @@ class ServerLimits:
 
     parallel: int | None = None
     disk_gb_per_second: float | None = None
+    preferred: frozenset[str] | None = None
+    """The models that should rather go there than elsewhere; None: all."""
 
 
 @dataclass(slots=True)

@@ -38,6 +38,8 @@ class Idle:
             return
         elif resident.leaves_after_use or self._books.servers[place.server].draining:
             self._moves.start_unload(place, at=at)
+        elif resident.kept:
+            return
         elif self._books.options.conservative:
             self._leave(place, "conservative", "it was used, and memory is given back at once", at)
         elif self._books.options.keep_alive_seconds == 0:
@@ -116,7 +118,9 @@ class Idle:
         return [
             place
             for place in self._books.residents
-            if self._is_idle(place) and self._seconds_unused(place, at) >= seconds
+            if self._is_idle(place)
+            and not self._books.residents[place].kept
+            and self._seconds_unused(place, at) >= seconds
         ]
 
     def _is_idle(self, place: Place) -> bool:

@@ -259,13 +259,14 @@ class Orchestrator:
 
     async def reconcile(self) -> Reconciled:
         """Compare the books with every server; what is missing is looked for twice."""
-        count_before = len(self._core.books.residents)
+        books = self._core.books
+        count_before = sum(books.is_ours(place) for place in books.residents)
         await self.refresh()
         first = self._core.differences()
         if any(one.missed for one in first):
             await self.refresh()
         seen = [*first, *self._core.differences()] if any(one.missed for one in first) else first
-        servers = self._core.books.servers.values()
+        servers = books.servers.values()
         return Reconciled(
             registry_count=count_before,
             backend_count=sum(len(one.inventory.loaded) for one in servers if one.inventory),
@@ -313,6 +314,7 @@ def _facts(backend: Backend, limits: ServerLimits) -> ServerFacts:
         hard_gb=limits.memory_gb,
         slots=limits.slots,
         parallel=limits.parallel,
+        preferred=limits.preferred,
     )
     if limits.disk_gb_per_second is not None:
         facts.disk_gb_per_second = limits.disk_gb_per_second

@@ -13,7 +13,7 @@ finished unloads nothing, and no caller waits for ever behind later ones.
 """
 
 from brain.catalogue.models import Priority
-from brain.vram.admission import HELD, Admission
+from brain.vram.admission import DRAINED, HELD, Admission
 from brain.vram.books import FROZEN_AFTER, Books
 from brain.vram.choosing import Chooser
 from brain.vram.domains import Domain
@@ -47,13 +47,14 @@ class Order:
         """The short way: the model is in memory, and nobody waits for it or for its room."""
         books = self._books
         place = self._homes.get(event.model)
-        if place is None or event.model in books.waiting_for:
+        if place is None or event.model in books.waiting_for or event.speculative:
             return False
         resident = books.residents.get(place)
         if resident is None or resident.state != "ready" or not books.has_slot(place, resident):
             return False
         if place in books.domain_at(place).contested:
             return False
+        resident.kept = False
         self._moves.grant(event.ticket, place, resident, at=event.at)
         return True
 
@@ -98,9 +99,13 @@ class Order:
 
     def _use(self, waiter: Waiter, place: Place, resident: Resident, at: float) -> None:
         if not self._books.has_slot(place, resident):
-            self._moves.tell_waiting(waiter, "others are being answered first")
+            drained = self._books.servers[place.server].draining
+            self._moves.tell_waiting(
+                waiter, DRAINED if drained else "others are being answered first"
+            )
         elif self._may_overtake(waiter, place):
             self._remember_home(place)
+            resident.kept = waiter.speculative
             self._moves.dismiss(waiter)
             seconds = waiter.load_seconds
             self._moves.grant(waiter.ticket, place, resident, at=at, load_seconds=seconds)

@@ -66,16 +66,17 @@ class Placing:
         """A second copy is worth it when the wait is longer than the load."""
         return at - waiter.since > min(self._books.load_seconds(place) for place in absent)
 
-    def _regret(self, place: Place, at: float) -> tuple[float, float]:
-        """What must go there for it, then how long it takes to read."""
+    def _regret(self, place: Place, at: float) -> tuple[bool, float, float]:
+        """Where it is not preferred, what must go there for it, how long it takes to read."""
         books, chooser = self._books, self._chooser
-        seconds = books.load_seconds(place)
-        if books.servers[place.server].silent >= FROZEN_AFTER:
-            return (NO_ROOM, seconds)
+        seconds, server = books.load_seconds(place), books.servers[place.server]
+        elsewhere = server.preferred is not None and place.model not in server.preferred
+        if server.silent >= FROZEN_AFTER:
+            return (elsewhere, NO_ROOM, seconds)
         domain = books.domain_at(place)
         to_free = room_at(books, place).to_free_gb
         if to_free <= ROUNDING_GB:
-            return (0.0, seconds)
+            return (elsewhere, 0.0, seconds)
         held = chooser.held(domain, without=place)
         choice = chooser.choose(domain, place, held, to_free_gb=to_free, at=at)
-        return (NO_ROOM if choice is None else choice.cost, seconds)
+        return (elsewhere, NO_ROOM if choice is None else choice.cost, seconds)

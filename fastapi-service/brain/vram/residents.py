@@ -81,6 +81,9 @@ class Resident:
     """Its load was begun for nobody who waits; whoever needs the room may abort it."""
 
     drain: Drain = ""
+    kept: bool = False
+    """An operator brought it in, so it does not leave for not being used."""
+
     leaves_after_use: bool = False
     """An operator wants it gone; it goes when those who wait for it now are done."""
 
@@ -156,6 +159,9 @@ class ServerFacts:
     parallel: int | None = None
     disk_gb_per_second: float = 2.0
     """How fast it reads models, until a load was measured; between a SATA and an NVMe disk."""
+
+    preferred: frozenset[str] | None = None
+    """The models that should rather go here than elsewhere; None: all."""
 
     draining: bool = False
     """It is to be left alone: no new work, idle models leave."""

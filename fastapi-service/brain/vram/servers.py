@@ -71,7 +71,7 @@ class Servers:
             self._loads[order.place] = scope
             try:
                 with anyio.fail_after(self._load_timeout_seconds):
-                    measured_gb = await self._backends[order.place.server].load(order.spec)
+                    measured_gb = await self._backend(order.place.server).load(order.spec)
             except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
                 failure = _failure(problem, order.place.server)
                 log.warning("vram.load_failed", model=order.spec.name, reason=failure.reason)
@@ -101,9 +101,9 @@ class Servers:
         """Unload a model, or send it to sleep, and wait until that is so."""
         failure: Failure | None = None
         parked_gb: float | None = None
-        backend = self._backends[order.place.server]
         try:
             with anyio.fail_after(UNLOAD_SECONDS):
+                backend = self._backend(order.place.server)
                 if order.park:
                     await backend.park(order.place.model)
                     parked_gb = (await backend.look()).parked.get(order.place.model, 0.0)
@@ -120,10 +120,16 @@ class Servers:
         problem = ""
         try:
             with anyio.fail_after(LOOK_SECONDS):
-                inventory = await self._backends[order.server].look()
+                inventory = await self._backend(order.server).look()
         except Exception as failure:  # noqa: BLE001 - the end of a task: reported in the snapshot
             problem = _failure(failure, order.server).reason
         self._post(Snapshot(order.server, order.version, self._clock.now(), inventory, problem))
+
+    def _backend(self, name: str) -> Backend:
+        backend = self._backends.get(name)
+        if backend is None:
+            raise BackendUnreachable(name, "it was taken out of use")
+        return backend
 
 
 def _failure(problem: Exception, server: str) -> Failure:

@@ -44,6 +44,17 @@ def test_in_conservative_mode_it_stays_for_who_waits_for_it(new_play: Any) -> No
     assert gone(play) == []
 
 
+def test_what_an_operator_brought_in_stays_until_it_was_used(new_play: Any) -> None:
+    play = new_play(conservative=True, keep_alive_seconds=0).stocked()
+    ticket = play.ask("small", speculative=True)
+    play.loaded()
+    play.leave(ticket)
+    play.tick(1000)
+    assert gone(play) == []
+    play.leave(play.ask("small"))
+    assert gone(play) == ["small"]
+
+
 @pytest.mark.parametrize(
     ("keep", "after", "leaves"), [(0, 0, True), (60, 59, False), (60, 61, True)]
 )

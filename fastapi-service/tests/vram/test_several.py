@@ -93,6 +93,23 @@ def test_a_draining_server_gets_no_new_work_and_loses_its_idle_models(two: Any) 
     assert two.loads()[-1].place.server != server
 
 
+def test_nothing_is_loaded_on_a_draining_server_although_it_is_the_only_one(play: Any) -> None:
+    play.step(ServerDrains("ollama", True, play.at))
+    ticket = play.ask("small")
+    assert not play.loads()
+    assert play.told(ticket) == ["its server is being taken out of use"]
+    play.step(ServerDrains("ollama", False, play.at))
+    assert play.loads()
+
+
+def test_a_server_that_is_preferred_for_a_model_gets_it(two: Any) -> None:
+    two.core.books.servers["here"].preferred = frozenset({"b"})
+    two.ask("a")
+    two.ask("b")
+    places = [load.place for load in two.loads()]
+    assert places == [Place("there", "a"), Place("here", "b")]
+
+
 def test_with_a_server_its_leases_are_lost(two: Any) -> None:
     ticket = two.ask("a")
     finish(two)
