@@ -59,22 +59,18 @@ class Answering:
         with self._stage.record.request("ollama", request.path, name, body) as entry:
             asked = parse(body)
             model = self._roster.find(asked.model)
-            check_abilities(asked, model, purpose=purpose)
             teller = Teller(self._stage, model=asked.model, wording=wording)
             plan = load_plan(asked, model, self._stage.script.ollama)
+            if asked.conversation is None and plan.keep_alive == 0:  # whatever it can do
+                self._residents.unload(plan.model.name)
+                return _json(teller.bare_end("unload"))
+            check_abilities(asked, model, purpose=purpose)
             if asked.conversation is None:
-                return await self._move(plan, teller)
+                await self._residents.load(plan)
+                return _json(teller.bare_end("load"))
             entry.heard(asked.conversation)
             play = partial(self._play, asked, asked.conversation, plan, teller, entry)
             return await _Answer(request, stream=asked.stream).give(play, entry)
-
-    async def _move(self, plan: LoadPlan, teller: Teller) -> web.Response:
-        """Nothing to say: load the model, or let it go with a keep-alive of 0."""
-        if plan.keep_alive == 0:
-            self._residents.unload(plan.model.name)
-            return _json(teller.bare_end("unload"))
-        await self._residents.load(plan)
-        return _json(teller.bare_end("load"))
 
     async def _play(
         self,

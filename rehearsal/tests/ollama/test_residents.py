@@ -60,6 +60,13 @@ async def test_chat_without_messages_loads_and_unloads_too(client: AsyncClient) 
     await until_gone(client, MEDIUM)
 
 
+async def test_an_embedding_model_is_unloaded_by_what_it_cannot_do(client: AsyncClient) -> None:
+    await client.embed("qwen3-embedding:4b", "text")
+    gone = await client.generate("qwen3-embedding:4b", prompt="", keep_alive=0)
+    assert gone.done_reason == "unload"
+    await until_gone(client, "qwen3-embedding:4b")
+
+
 async def test_many_who_ask_at_once_load_once(stage: Rehearsal, client: AsyncClient) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(8):
