@@ -12,10 +12,10 @@ from brain.artifacts.errors import FileTooLarge, FileUnreadable
 from brain.artifacts.limits import MEGA, Limits, megabytes
 
 MAX_RATIO = 200
-"""How often smaller than its content an archive may be. Sheets of equal rows come to 30, what is
-made to be a bomb comes to 1,000 (the most that deflate can do, zlib.net/zlib_tech.html)."""
-HARMLESS_BYTES = 10 * MEGA
-"""Below this no ratio matters."""
+"""How often smaller than its content an archive may be. Deflate can do 1,032 (zlib.net,
+"zlib Technical Details"); only content that repeats itself all the time comes near."""
+HARMLESS_BYTES = 25 * MEGA
+"""Below this no ratio matters: small tables of equal rows have any."""
 DAMAGED = "is damaged and cannot be opened. Please save or download it again and send that."
 
 

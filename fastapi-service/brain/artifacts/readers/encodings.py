@@ -67,6 +67,8 @@ def _legacy(data: bytes) -> str | None:
 
 
 def _looks_binary(text: str) -> bool:
+    if "\0" in text:
+        return True
     sample = text[:SAMPLE_BYTES]
     controls = sum(mark < " " and mark not in _ORDINARY_CONTROLS for mark in sample)
     return controls > MAX_CONTROL_SHARE * len(sample)

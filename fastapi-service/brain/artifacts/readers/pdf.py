@@ -1,6 +1,7 @@
 """PDF: the text of its pages, and pictures of the pages that hold none (scanned ones)."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pypdfium2  # type: ignore[import-untyped]  # has no types
 from pypdfium2.raw import (  # type: ignore[import-untyped]
@@ -20,8 +21,8 @@ FEW_LETTERS = 20
 """A page with fewer and a picture on it counts as scanned: stamps and page numbers are text."""
 MAX_DEPTH = 3
 """How deep drawings within drawings are searched for a picture."""
-HYPHEN = "\ufffe"
-"""PDFium's mark for a hyphen at the end of a line that a word was broken at."""
+BROKEN_WORD = "\x02"
+"""What PDFium has for a hyphen at the end of a line, and the end of that line."""
 
 
 def read_pdf(filename: str, data: bytes, limits: Limits) -> Document:
@@ -61,22 +62,22 @@ def _read(filename: str, pdf: pypdfium2.PdfDocument, limits: Limits) -> Document
 
 
 def _pages(pdf: pypdfium2.PdfDocument, count: int) -> Iterator[pypdfium2.PdfPage]:
-    """Each is closed before the next: a page holds its decoded pictures."""
+    """
+    With what was filled into forms drawn on them, so that it is text. Each is closed before the
+    next: a page holds its decoded pictures.
+    """
     for index in range(count):
-        page = pdf[index]
-        try:
+        if pdf.formenv:
+            with closing(pdf[index]) as form:
+                form.flatten()
+        with closing(pdf[index]) as page:
             yield page
-        finally:
-            page.close()
 
 
 def _text(page: pypdfium2.PdfPage) -> str:
-    words = page.get_textpage()
-    try:
+    with closing(page.get_textpage()) as words:
         text: str = words.get_text_bounded()
-    finally:
-        words.close()
-    return text.replace(HYPHEN, "-").replace("\r\n", "\n").strip()
+    return text.replace(BROKEN_WORD, "").replace("\r\n", "\n").strip()
 
 
 def _letters(text: str) -> int:
@@ -90,17 +91,14 @@ def _is_drawn_on(page: pypdfium2.PdfPage) -> bool:
 
 def _picture(page: pypdfium2.PdfPage) -> Image:
     scale = LONGEST_SIDE / max(page.get_size())
-    bitmap = page.render(scale=scale)
-    try:
+    with closing(page.render(scale=scale)) as bitmap:
         return fit(bitmap.to_pil(), lossless=False)
-    finally:
-        bitmap.close()
 
 
 def _notes(pages: int, seen: int, unseen: int, limits: Limits) -> Iterator[str]:
     if pages > limits.max_pages:
         yield f"Only the first {limits.max_pages} of {pages} pages were read."
     if seen:
-        yield f"{seen} of its pages hold no text and were read as pictures."
+        yield f"Pages without text, read as pictures: {seen}."
     if unseen:
-        yield f"{unseen} more pages without text were left out."
+        yield f"Pages without text, left out: {unseen} (at most {limits.max_images} are looked at)."

@@ -64,8 +64,14 @@ def _read_as(kind: Format, name: str, data: bytes, limits: Limits) -> Document:
 
 
 def _finished(document: Document, limits: Limits) -> Document:
-    """With what applies to every kind: no character that JSON cannot carry, the end cut off, and
-    a note where the name promises something else."""
+    """
+    With what applies to every kind: it holds something, no character that JSON cannot carry, no
+    more than is wanted, and a note where the name promises something else.
+    """
+    if not document.text.strip() and not document.images:
+        raise FileUnreadable(
+            document.filename, "holds nothing that can be read. Please send it with its content."
+        )
     notes = list(document.notes)
     promised = _MEANS.get(suffix_of(document.filename), document.media_type)
     if promised != document.media_type:

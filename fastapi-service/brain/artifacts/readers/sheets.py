@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from io import BytesIO
+from typing import Any
 
 from openpyxl import load_workbook  # type: ignore[import-untyped]  # has no types
 
-from brain.artifacts.errors import FileUnreadable
 from brain.artifacts.limits import Limits
 from brain.artifacts.readers.archives import check_xml
 from brain.artifacts.readers.document import Document
@@ -27,14 +27,13 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
         book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # many programs write wrong ones, and cells would be missing
-            table = Table(_rows(sheet), room)
+            heading = f"## {sheet.title}\n\n"
+            table = Table(_rows(sheet), room - len(heading))
             if table.is_cut:
                 notes.append(cut_note(table, limits, f' of sheet "{sheet.title}"'))
             if table.rows:
-                texts.append(f"## {sheet.title}\n\n{table.text}")
-            room -= len(table.text)
-    if not texts:
-        raise FileUnreadable(filename, "holds no values. Please send it with its content.")
+                texts.append(heading + table.text)
+                room -= len(texts[-1]) + len("\n\n")
     return Document(
         filename=filename,
         media_type=MEDIA_TYPE,
@@ -44,8 +43,8 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
     )
 
 
-def _rows(sheet: "object") -> Iterator[Sequence[str]]:
-    for row in sheet.iter_rows(values_only=True):  # type: ignore[attr-defined]
+def _rows(sheet: Any) -> Iterator[Sequence[str]]:
+    for row in sheet.iter_rows(values_only=True):
         yield [_shown(value) for value in row]
 
 

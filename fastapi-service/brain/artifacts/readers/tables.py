@@ -30,13 +30,12 @@ class Table:
             if not cells:
                 continue
             line = f"| {' | '.join(cells)} |"
-            room -= len(line) + 1
+            lines = [line] if self.rows else [line, "|" + " --- |" * len(cells)]
+            room -= sum(len(line) + 1 for line in lines)
             if room < 0:
                 self.is_cut = True
                 return
-            self._lines.append(line)
-            if not self.rows:
-                self._lines.append("|" + " --- |" * len(cells))
+            self._lines += lines
             self.rows += 1
 
 

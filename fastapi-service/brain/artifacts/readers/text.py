@@ -31,8 +31,6 @@ def read_text(filename: str, data: bytes, limits: Limits) -> Document:
         raise FileUnsupported(
             filename, f"is a binary file of a kind I do not know. I can read {READABLE}."
         )
-    if not text.strip():
-        raise FileUnreadable(filename, "holds no text. Please send it with its content.")
     separators = SEPARATORS.get(suffix_of(filename))
     if separators is not None:
         return _table(filename, text, separators, limits)

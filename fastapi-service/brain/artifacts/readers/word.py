@@ -6,7 +6,6 @@ from io import BytesIO
 import mammoth  # type: ignore[import-untyped]  # has no types
 from markdownify import ATX, markdownify
 
-from brain.artifacts.errors import FileUnreadable
 from brain.artifacts.limits import Limits
 from brain.artifacts.readers.archives import check_xml
 from brain.artifacts.readers.document import Document
@@ -25,9 +24,14 @@ def read_word(filename: str, data: bytes, limits: Limits) -> Document:
         return []
 
     html = mammoth.convert_to_html(BytesIO(data), convert_image=skip).value
-    text = markdownify(html, heading_style=ATX, bullets="-").strip()
-    if not text and not pictures:
-        raise FileUnreadable(filename, "holds no text. Please send it with its content.")
+    text = markdownify(
+        html,
+        heading_style=ATX,
+        bullets="-",
+        table_infer_header=True,
+        escape_asterisks=False,  # a model reads snake_case and 2 * 3 as they are
+        escape_underscores=False,
+    ).strip()
     notes = (f"Its pictures ({pictures}) were not read; send them by themselves.",)
     return Document(
         filename=filename,
