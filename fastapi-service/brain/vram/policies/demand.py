@@ -13,6 +13,11 @@ Tuned on seeds 0 to 2 of `benchmarks/memory.py`; two or five other horizons, hor
 instead of seconds, and weights learned from the trace moved the result by less than 0.01.
 """
 
+FOLLOWING_USES = 200.0
+"""What followed a model is forgotten over about so many of its uses."""
+
+FORGET = exp(-1.0 / FOLLOWING_USES)
+
 FIRST_SECONDS = 30.0
 """What is seen before this long counts as if it had taken this long."""
 
@@ -21,13 +26,16 @@ class Demand:
     """
     Uses a second, a moving average over each horizon.
 
-    An average over a horizon that has not passed yet is taken over what has passed of it.
+    An average over a horizon that has not passed yet is taken over what has passed of it. Beside
+    that, what was used after what: conversations, stages of an answer and batches have an order.
     """
 
     def __init__(self) -> None:
         self._began: float | None = None
         self._weights: dict[Place, tuple[float, ...]] = {}
         self._at: dict[Place, float] = {}
+        self._follows: dict[Place, dict[Place, float]] = {}
+        self._last: Place | None = None
 
     def touch(self, place: Place, at: float) -> None:
         """The model was used. A clock that was set back counts as standing still."""
@@ -35,6 +43,9 @@ class Demand:
             self._began = at
         self._weights[place] = tuple(weight + 1.0 for weight in self._now(place, at))
         self._at[place] = max(at, self._at.get(place, at))
+        if self._last is not None and self._last != place:
+            self._count(self._last, place)
+        self._last = place
 
     def rates(self, at: float) -> Mapping[Place, float]:
         """Expected uses a second of every model that was ever used."""
@@ -51,6 +62,16 @@ class Demand:
             )
             for place in self._weights
         }
+
+    def follows(self) -> Mapping[Place, Mapping[Place, float]]:
+        """How often each model was used next after each, the latest counting most."""
+        return {place: dict(after) for place, after in self._follows.items()}
+
+    def _count(self, before: Place, place: Place) -> None:
+        after = self._follows.setdefault(before, {})
+        for other in after:
+            after[other] *= FORGET
+        after[place] = after.get(place, 0.0) + 1.0
 
     def _now(self, place: Place, at: float) -> tuple[float, ...]:
         weights = self._weights.get(place)

@@ -1,18 +1,19 @@
 """
 Keeps the set of models after which the least loading is to be expected.
 
-When the next uses are drawn independently with known probabilities, the best victims are the
-solution of a Markov decision process whose states are the sets of models in memory (value
-iteration, Bellman 1957). `problem` and `solve` prepare it, `choose` reads the answer:
+When the next use depends on the last one only, with known probabilities, the best victims are the
+solution of a Markov decision process whose states are the set of models in memory and the model
+used last (value iteration, Bellman 1957). `problem` and `solve` prepare it, `choose` reads it:
 
-    zoo, rates ──problem──▶ Problem ──solve, beside the owner──▶ Values ──choose──▶ Choice
+    zoo, demand ──problem──▶ Problem ──solve, beside the owner──▶ Values ──choose──▶ Choice
 
-Values may be a miss old when they are read; what that costs is in the decision page on lagging
-plans. Without values, or for a zoo with too many sets, the choice is GDSF's.
+Values may be a load old when they are read; what that costs is on the decision page about plans
+that lag. Without values, or for a zoo with too many sets, the choice is GDSF's.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -37,8 +38,15 @@ from brain.vram.residents import Place
 DISCOUNT = 0.95
 """How much the loading after the next use counts beside the loading for it: about twenty uses."""
 
-TOLERANCE_SECONDS = 0.05
-MAX_SWEEPS = 300
+TOLERANCE_SECONDS = 0.1
+MAX_SWEEPS = 150
+
+ORDER_WEIGHT = 0.7
+"""How much of the next use is foretold by the model used last; the rest by how often each is."""
+
+LEARNED_AFTER = 2.0
+"""What followed a model counts half after so many observations."""
+
 UNSEEN_SHARE = 1e-4
 """Every model is expected a little, so that more in memory is better than less."""
 
@@ -48,17 +56,22 @@ CLOSEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a plan depends on. `shares` are the models' probabilities to be used next, sum 1."""
+    """
+    What a plan depends on.
+
+    `chances[i][j]` is the probability that model j is used next after model i; rows sum to 1.
+    """
 
     zoo: tuple[Known, ...]
     capacity_gb: float
-    shares: tuple[float, ...]
+    chances: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Values:
     """
-    For every set that fits: seconds of loading to expect, above those of the best set.
+    For every set that fits and every model used last: seconds of loading to expect, above those of
+    the best of all.
 
     `sets` is None when the zoo has too many. An opaque answer of `solve`, for `choose` and as the
     start of the next `solve`.
@@ -69,8 +82,15 @@ class Values:
     future: Numbers
 
 
-def problem(zoo: Iterable[Known], capacity_gb: float, rates: Mapping[Place, float]) -> Problem:
-    """The plan to make. Models that never leave or can never come are no part of it."""
+def problem(
+    zoo: Iterable[Known],
+    capacity_gb: float,
+    rates: Mapping[Place, float],
+    follows: Mapping[Place, Mapping[Place, float]] = MappingProxyType({}),
+) -> Problem:
+    """
+    The plan to make, from `Demand`. Models that never leave or can never come are no part of it.
+    """
     part = tuple(
         sorted(
             one
@@ -78,32 +98,61 @@ def problem(zoo: Iterable[Known], capacity_gb: float, rates: Mapping[Place, floa
             if one.priority < Priority.CRITICAL and one.gb <= capacity_gb + ROUNDING_GB
         )
     )
-    total = sum(rates.get(one.place, 0.0) for one in part) or 1.0
-    raw = [rates.get(one.place, 0.0) / total + UNSEEN_SHARE for one in part]
-    return Problem(part, capacity_gb, tuple(share / sum(raw) for share in raw))
+    names = [one.place for one in part]
+    shares = _normalised([rates.get(place, 0.0) for place in names])
+    rows = (_chances(names, shares, follows.get(place, {})) for place in names)
+    return Problem(part, capacity_gb, tuple(rows))
+
+
+def _chances(
+    names: list[Place], shares: list[float], after: Mapping[Place, float]
+) -> tuple[float, ...]:
+    seen = [after.get(place, 0.0) for place in names]
+    total = sum(seen) + LEARNED_AFTER
+    learned = [
+        (one + LEARNED_AFTER * share) / total for one, share in zip(seen, shares, strict=True)
+    ]
+    return tuple(
+        _normalised(
+            [
+                ORDER_WEIGHT * one + (1.0 - ORDER_WEIGHT) * share
+                for one, share in zip(learned, shares, strict=True)
+            ]
+        )
+    )
+
+
+def _normalised(weights: list[float]) -> list[float]:
+    """Shares that sum to 1, each at least a little."""
+    total = sum(weights) or 1.0
+    shares = [weight / total + UNSEEN_SHARE for weight in weights]
+    return [share / sum(shares) for share in shares]
 
 
 def solve(problem: Problem, warm: Values | None = None) -> Values:
     """
     The values of all sets, by value iteration from those of `warm` when its sets are the same.
 
-    A use of a model that is in the set changes nothing, so its term is solved for at once. Takes
-    about a millisecond for ten models and up to a hundred for sixteen; most of it without the
-    interpreter's lock.
+    A sweep costs one look at every move and one small matrix product, most of it without the
+    interpreter's lock: milliseconds for ten models, a tenth of a second for sixteen.
     """
     sets = sets_of(tuple(one.gb for one in problem.zoo), problem.capacity_gb)
     if sets is None:
-        return Values(problem, None, np.empty(0))
-    shares = np.array(problem.shares)
+        return Values(problem, None, np.empty((0, 0)))
+    models = len(problem.zoo)
     cost = np.array([one.reload_seconds * PRICE[one.priority] for one in problem.zoo])
-    chance = shares[sets.model]
-    count = len(sets.bits)
-    now = np.bincount(sets.source, weights=chance * cost[sets.model], minlength=count)
-    scale = 1.0 / (1.0 - DISCOUNT * (sets.inside @ shares))
-    future = warm.future if warm is not None and warm.sets is sets else np.zeros(count)
+    chances = DISCOUNT * np.array(problem.chances).reshape(models, models).T
+    used = np.repeat(sets.model, np.diff(sets.first, append=len(sets.target)))
+    targets = sets.target * models + used
+    absent = sets.source * models + sets.model
+    price = cost[sets.model]
+    future = np.zeros((len(sets.bits), models))
+    if warm is not None and warm.sets is sets:
+        future = warm.future
     for _ in range(MAX_SWEEPS):
-        after = chance * np.minimum.reduceat(future[sets.target], sets.first)
-        newer = scale * (now + DISCOUNT * np.bincount(sets.source, after, minlength=count))
+        served = future.copy()
+        served.ravel()[absent] = price + np.minimum.reduceat(future.ravel()[targets], sets.first)
+        newer = served @ chances
         change = newer - future
         future = newer
         if change.max() - change.min() < TOLERANCE_SECONDS:
@@ -156,7 +205,10 @@ def _best(view: View, pool: tuple[Held, ...], values: Values, sets: Sets) -> Cho
     rows, inside = rows[fits], inside[fits]
     if not len(rows):
         return None
-    score = values.future[rows] + extra.sum() - inside @ extra
+    future = values.future[rows]
+    last = number.get(view.wanted.place)
+    ahead = future.mean(axis=1) if last is None else future[:, last]
+    score = ahead + extra.sum() - inside @ extra
     order = np.argsort(score, kind="stable")
     victims: list[tuple[Held, ...]] = []
     costs: list[float] = []
