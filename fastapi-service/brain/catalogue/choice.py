@@ -1,7 +1,6 @@
 """Which profile a machine gets, and saying so in the log."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import structlog
 
@@ -12,9 +11,6 @@ SMALL_BELOW_GB = 64.0
 SGLANG_FROM_GB = 112.0
 BALANCED_SHARE = 0.85
 """The borders of `auto` (protocol section 6)."""
-
-KIB = 1024
-GB = 1e9
 
 
 def choose_profile(name: str, *, total_gb: float | None, sglang_healthy: bool) -> Profile:
@@ -53,20 +49,3 @@ def open_profile(name: str, *, total_gb: float | None, sglang_healthy: bool) -> 
     )
     return profile
 
-
-def total_memory_gb(meminfo: Path) -> float | None:
-    """
-    The machine's memory in GB of 10^9 bytes, or None when the file does not tell.
-
-    `meminfo` is in the form of /proc/meminfo; its "kB" are 1,024 bytes (proc_meminfo(5)).
-    """
-    try:
-        lines = meminfo.read_text("ascii", errors="replace").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        name, _, rest = line.partition(":")
-        if name == "MemTotal":
-            amount = rest.split()[:1]
-            return int(amount[0]) * KIB / GB if amount and amount[0].isdigit() else None
-    return None

@@ -1,11 +1,9 @@
 """Which profile a machine gets, and what the log says about it."""
 
-from pathlib import Path
-
 import pytest
 from structlog.testing import capture_logs
 
-from brain.catalogue.choice import choose_profile, open_profile, total_memory_gb
+from brain.catalogue.choice import choose_profile, open_profile
 from brain.catalogue.profile import PROFILES, ProfileError
 
 
@@ -61,17 +59,3 @@ def test_a_typo_is_refused_with_the_names_there_are() -> None:
         open_profile("performence", total_gb=None, sglang_healthy=False)
     assert str(wrong.value).startswith("Failed to load configuration profile")
     assert all(name in str(wrong.value) for name in (*PROFILES, "auto"))
-
-
-def test_memory_is_read_in_gb_of_ten_to_the_nine(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:       125000000 kB\nMemFree:         1 kB\n")
-    assert total_memory_gb(meminfo) == 128.0
-
-
-@pytest.mark.parametrize("text", ["", "MemTotal:\n", "MemTotal: many kB\n", "MemFree: 5 kB\n"])
-def test_a_file_that_does_not_tell_is_no_memory_known(tmp_path: Path, text: str) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text(text)
-    assert total_memory_gb(meminfo) is None
-    assert total_memory_gb(tmp_path / "absent") is None

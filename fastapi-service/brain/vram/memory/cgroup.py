@@ -70,6 +70,15 @@ def read_group(*, root: Path = CGROUPS, own: Path = SELF) -> GroupMemory | None:
     return None
 
 
+def is_top_group(own: Path = SELF) -> bool:
+    """Whether no group is above ours as far as we see, which is so inside a container."""
+    try:
+        paths = dict(_paths(read_text(own)))
+    except Unreadable:
+        return False
+    return {paths.get("memory", "/"), paths.get("", "/")} == {"/"}
+
+
 def _paths(text: str) -> list[tuple[str, str]]:
     """(controllers, path) of each line `id:controllers:path`; version 2 has no controllers."""
     rows = (line.split(":", 2) for line in text.splitlines())

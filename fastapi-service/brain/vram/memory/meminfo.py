@@ -14,7 +14,8 @@ class Meminfo:
     """MemTotal and MemAvailable in GB of 10^9 bytes."""
 
     total_gb: float
-    available_gb: float
+    available_gb: float | None
+    """None where the file does not tell; it came with Linux 3.14."""
 
 
 def read_meminfo(path: Path) -> Meminfo:
@@ -22,7 +23,6 @@ def read_meminfo(path: Path) -> Meminfo:
     lines = (line.partition(":") for line in read_text(path).splitlines())
     amounts = {name.strip(): whole_number((rest.split() or [""])[0]) for name, _, rest in lines}
     total, available = amounts.get("MemTotal"), amounts.get("MemAvailable")
-    if total is None or available is None:
-        missing = "MemTotal" if total is None else "MemAvailable"
-        raise Unreadable(f"{path} does not tell {missing}")
-    return Meminfo(total * GB_PER_KIB, available * GB_PER_KIB)
+    if total is None:
+        raise Unreadable(f"{path} does not tell MemTotal")
+    return Meminfo(total * GB_PER_KIB, None if available is None else available * GB_PER_KIB)

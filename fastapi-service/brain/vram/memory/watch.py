@@ -70,13 +70,12 @@ class MemoryWatch:
         clock: Clock,
         files: MemoryFiles | None = None,
         gpu: Nvidia | None = None,
-        loading: Callable[[], bool] = never,
     ) -> None:
         self._clock = clock
         self._files = files or MemoryFiles()
         self._gpu = gpu
         self._gpu_at = clock.monotonic()
-        self._loading = loading
+        self._loading: Callable[[], bool] = never
         self._failing: set[str] = set()
         self._alert_until = -math.inf
         self._wake = anyio.Event()
@@ -85,6 +84,8 @@ class MemoryWatch:
         """What is so now. What cannot be read is None and has a sentence in `problem`."""
         problems: dict[str, str] = {}
         memory = _try(problems, "meminfo", partial(read_meminfo, self._files.meminfo))
+        if memory and memory.available_gb is None:
+            problems["meminfo"] = f"{self._files.meminfo} does not tell MemAvailable"
         psi = _try(problems, "pressure", partial(read_psi, self._files.pressure))
         refaults = _try(problems, "vmstat", partial(read_refaults, self._files.vmstat))
         group = read_group(root=self._files.cgroups) if self._files.cgroups else None
@@ -104,8 +105,11 @@ class MemoryWatch:
             problem="; ".join(problems.values()),
         )
 
-    async def run(self, post: Callable[[MemorySample], None]) -> None:
-        """Post samples until cancelled; the first one before anything is waited for."""
+    async def run(
+        self, post: Callable[[MemorySample], None], loading: Callable[[], bool] = never
+    ) -> None:
+        """Post samples until cancelled, the first at once; often while `loading` says so."""
+        self._loading = loading
         triggers = open_triggers(self._files.pressure)
         try:
             async with anyio.create_task_group() as tasks:
@@ -166,7 +170,9 @@ class MemoryWatch:
 
 
 def _within(memory: Meminfo, group: GroupMemory) -> Meminfo:
-    available_gb = min(memory.available_gb, group.available_gb)
+    available_gb = group.available_gb
+    if memory.available_gb is not None:
+        available_gb = min(memory.available_gb, available_gb)
     return Meminfo(group.limit_gb, available_gb)
 
 

@@ -89,9 +89,17 @@ def test_what_is_not_there_or_not_a_file_is_unreadable(
         f"MemTotal: {'9' * 5000} kB\nMemAvailable: 1 kB\n",
     ],
 )
-def test_meminfo_without_both_numbers_is_unreadable(file: Callable[[str], Path], text: str) -> None:
+def test_meminfo_without_a_total_is_unreadable(file: Callable[[str], Path], text: str) -> None:
     with pytest.raises(Unreadable):
         read_meminfo(file(text))
+
+
+def test_a_total_is_known_also_where_nothing_tells_what_is_available(
+    file: Callable[[str], Path],
+) -> None:
+    memory = read_meminfo(file("MemTotal: 1000000 kB\nMemFree: 1 kB\n"))
+    assert memory.total_gb == pytest.approx(1.024)
+    assert memory.available_gb is None
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1.0", "", "x", "1e999"])

@@ -16,7 +16,7 @@ from brain.vram.memory import watch as watching
 from brain.vram.memory.nvidia import Nvidia
 from brain.vram.memory.psi import PsiTriggers, open_triggers
 from brain.vram.memory.sample import MemorySample
-from brain.vram.memory.watch import PRESSURE, MemoryFiles, MemoryWatch
+from brain.vram.memory.watch import PRESSURE, MemoryFiles, MemoryWatch, never
 from shared.clock import ManualClock, SystemClock
 
 MEMINFO = "MemTotal: 100000000 kB\nMemAvailable: 50000000 kB\n"
@@ -40,11 +40,13 @@ def files(tmp_path: Path) -> MemoryFiles:
 
 
 @asynccontextmanager
-async def running(watch: MemoryWatch) -> AsyncIterator[list[MemorySample]]:
+async def running(
+    watch: MemoryWatch, loading: Callable[[], bool] = never
+) -> AsyncIterator[list[MemorySample]]:
     """The samples posted while the watch runs."""
     samples: list[MemorySample] = []
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(watch.run, samples.append)
+        tasks.start_soon(watch.run, samples.append, loading)
         yield samples
         tasks.cancel_scope.cancel()
 
@@ -92,7 +94,7 @@ async def test_and_ten_times_a_second_while_a_model_loads(
     clock: ManualClock, files: MemoryFiles
 ) -> None:
     loading = False
-    async with running(MemoryWatch(clock=clock, files=files, loading=lambda: loading)) as samples:
+    async with running(MemoryWatch(clock=clock, files=files), lambda: loading) as samples:
         await clock.advance(0.5)
         loading = True
         await clock.advance(0.75)

@@ -1,15 +1,13 @@
-"""Builds the brain from its settings. The only file that names concrete classes."""
+"""All parts of the brain, put together and kept alive."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import anyio
-import anyio.to_thread
 
 from brain.budget.budget import Budget, Limits
 from brain.budget.repository import UsageRepository
-from brain.catalogue.choice import open_profile, total_memory_gb
 from brain.catalogue.profile import Profile
 from brain.chat.admission import Admission
 from brain.chat.api_keys import ApiKeys
@@ -38,26 +36,16 @@ from brain.people.history import History
 from brain.people.preferences import PreferenceBook
 from brain.routing.classifier import Classifier
 from brain.routing.router import Router
-from brain.vram.backends.base import Backend
-from brain.vram.backends.listed import open_backend
-from brain.vram.backends.ollama import OllamaBackend
-from brain.vram.backends.openai import OpenAIBackend
-from brain.vram.errors import BackendUnreachable
-from brain.vram.fleet import Fleet
-from brain.vram.memory.nvidia import open_nvidia
-from brain.vram.memory.watch import MEMINFO, MemoryFiles, MemoryWatch
-from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Orchestrator
-from brain.vram.servers_file import ServersFile
+from brain.wiring.memory import open_memory, orchestrator, owned
 from shared.background import keep_running
 from shared.clock import Clock, SystemClock
 from shared.http import Peer
 from shared.store import Store, open_store
 from shared.tokens import TokenVerifier
 
-TABLES = ("jobs", "conversations", "users")
+TABLES = ("jobs", "conversations", "users", "models")
 REVOCATIONS_EVERY_SECONDS = 5.0
-INVENTORY_EVERY_SECONDS = 10.0
 FIRST_LOOK_SECONDS = 3.0
 AUTH_SECONDS = 1.0
 
@@ -123,11 +111,8 @@ async def running(
                 timeout_seconds=AUTH_SECONDS,
             )
         )
-        profile = await _profile_of(settings)
-        path = settings.model_servers_file
-        listed = None if path is None else ServersFile(path, clock=clock)
-        servers = () if listed is None else await listed.read()
-        vram = _orchestrator(settings, profile, clock)
+        profile, watch = await open_memory(settings, clock)
+        vram = orchestrator(settings, profile, clock)
         speaker = await stack.enter_async_context(
             Speaker(
                 vram,
@@ -139,17 +124,8 @@ async def running(
         brain = _build(
             settings, profile, store=store, clock=clock, auth=auth, vram=vram, speaker=speaker
         )
+        await stack.enter_async_context(owned(vram, watch, settings, store=store, clock=clock))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(vram.run, name="vram")
-            watch = await _memory_watch(settings, vram, clock)
-            vram.observe(watch.read())  # so that the first load knows what is free
-            tasks.start_soon(watch.run, vram.observe, name="memory")
-            if listed is not None:
-                fleet = Fleet(listed, vram, open_backend=open_backend)
-                await fleet.take(servers)
-                tasks.start_soon(fleet.follow, name="fleet")
-            with anyio.move_on_after(FIRST_LOOK_SECONDS):
-                await vram.refresh()  # so that the first question finds the servers known
             tasks.start_soon(brain.worker.run, name="worker")
             tasks.start_soon(brain.compaction.run, name="compaction")
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
@@ -157,7 +133,6 @@ async def running(
                     brain.worker.ready.wait()
                 )  # a store that is away must not keep us from telling
             tasks.start_soon(_follow_revocations, brain.verifier, auth, clock)
-            tasks.start_soon(_follow_inventory, vram, clock)
             try:
                 yield brain
             finally:
@@ -302,70 +277,6 @@ def _build(
     )
 
 
-async def _profile_of(settings: Settings) -> Profile:
-    total_gb = await anyio.to_thread.run_sync(total_memory_gb, settings.meminfo_file)
-    profile = open_profile(
-        settings.vram_profile, total_gb=total_gb, sglang_healthy=await _sglang_answers(settings)
-    )
-    if settings.ollama_default_model is None:
-        return profile
-    return replace(profile, roles={**profile.roles, "general": settings.ollama_default_model})
-
-
-async def _sglang_answers(settings: Settings) -> bool:
-    if not settings.sglang_endpoint:
-        return False
-    try:
-        await OpenAIBackend(settings.sglang_endpoint).look()
-    except BackendUnreachable:
-        return False
-    return True
-
-
-def _orchestrator(settings: Settings, profile: Profile, clock: Clock) -> Orchestrator:
-    backends: list[Backend] = []
-    if settings.ollama_host:
-        backends.append(OllamaBackend(settings.ollama_host))
-    if settings.sglang_endpoint:
-        backends.append(OpenAIBackend(settings.sglang_endpoint))
-    return Orchestrator(
-        specs=profile.models,
-        backends=backends,
-        options=_options(settings, profile),
-        clock=clock,
-    )
-
-
-def _options(settings: Settings, profile: Profile) -> VramOptions:
-    """What is set wins over the profile; no limit exceeds `MAX_MODEL_MEMORY_GB`."""
-    hard_gb = settings.vram_hard_limit_gb or profile.hard_gb
-    if settings.max_model_memory_gb is not None:
-        hard_gb = min(hard_gb, settings.max_model_memory_gb)
-    return VramOptions(
-        soft_gb=min(settings.vram_soft_limit_gb or profile.soft_gb, hard_gb),
-        hard_gb=hard_gb,
-        reserve_gb=settings.vram_reserve_gb,
-        psi_warning=settings.vram_psi_warning_threshold,
-        psi_critical=settings.vram_psi_critical_threshold,
-        breaker_enabled=settings.vram_circuit_breaker_enabled,
-        crash_threshold=settings.vram_crash_threshold,
-        crash_window_seconds=settings.vram_crash_window_seconds,
-        breaker_buffer_gb=settings.vram_circuit_breaker_buffer_gb,
-        conservative=settings.vram_conservative_mode,
-        orchestrator_enabled=settings.vram_enable_orchestrator,
-        policy=settings.vram_policy,
-        keep_alive_seconds=settings.ollama_keep_alive,
-        rehearsal_takes_memory=settings.meminfo_file != MEMINFO,
-    )
-
-
-async def _memory_watch(settings: Settings, vram: Orchestrator, clock: Clock) -> MemoryWatch:
-    files = MemoryFiles(settings.meminfo_file, settings.pressure_file, settings.vmstat_file)
-    # A file in the place of the machine's facts is believed: no accelerator is asked beside it.
-    gpu = await anyio.to_thread.run_sync(open_nvidia) if files.meminfo == MEMINFO else None
-    return MemoryWatch(clock=clock, files=files, gpu=gpu, loading=vram.moving)
-
-
 async def _follow_revocations(verifier: TokenVerifier, auth: Peer, clock: Clock) -> None:
     """Ended sign-ins and disabled people are known here within ten seconds (protocol section 2)."""
 
@@ -379,15 +290,4 @@ async def _follow_revocations(verifier: TokenVerifier, auth: Peer, clock: Clock)
         every_seconds=REVOCATIONS_EVERY_SECONDS,
         clock=clock,
         backoff_max=REVOCATIONS_EVERY_SECONDS,
-    )
-
-
-async def _follow_inventory(vram: Orchestrator, clock: Clock) -> None:
-    """Which servers answer and which models they have."""
-    await keep_running(
-        "inventory",
-        vram.refresh,
-        every_seconds=INVENTORY_EVERY_SECONDS,
-        clock=clock,
-        backoff_max=INVENTORY_EVERY_SECONDS,
     )
