@@ -81,7 +81,6 @@ def test_what_is_not_there_or_not_a_file_is_unreadable(
 @pytest.mark.parametrize(
     "text",
     [
-        "MemTotal: 1 kB\n",
         "MemAvailable: 1 kB\n",
         "MemTotal: ² kB\nMemAvailable: 1 kB\n",
         "MemTotal: -5 kB\nMemAvailable: 1 kB\n",
