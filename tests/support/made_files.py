@@ -147,6 +147,22 @@ def locked_pdf(text: str, *, user_password: bytes, owner_password: bytes = b"own
     return _pdf_of([_content(text)], (595, 842), key=key, trailer=trailer)
 
 
+def pdf_bomb(unpacked_bytes: int) -> bytes:
+    """A small PDF whose only page has so many bytes of drawing orders, all the same."""
+    orders = b"BT /F1 12 Tf 72 760 Td " + b"(a) Tj " * (unpacked_bytes // 7) + b"ET"
+    return _numbered(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R"
+            b" /Resources << /Font << /F1 3 0 R >> >> >>",
+            _stream(b"/Filter /FlateDecode", zlib.compress(orders)),
+        ],
+        b"",
+    )
+
+
 def filled_form(label: str, value: str) -> bytes:
     """A PDF with a text field that somebody has filled in."""
     content = _content(label)

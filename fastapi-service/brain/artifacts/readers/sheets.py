@@ -1,4 +1,4 @@
-"""XLSX: the sheets as Markdown tables, with the values that were last calculated."""
+"""XLSX: the sheets as Markdown tables, with the values that were last calculated, else formulas."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,9 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
     room = limits.max_text_chars
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl's, about extensions that hold no values
-        book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # many programs write wrong ones, and cells would be missing
+        for sheet, formulas in zip(_sheets(data, True), _sheets(data, False), strict=True):
             heading = f"## {sheet.title}\n\n"
-            table = Table(_rows(sheet), room - len(heading))
+            table = Table(_rows(sheet, formulas), room - len(heading))
             if table.is_cut:
                 notes.append(cut_note(table, limits, f' of sheet "{sheet.title}"'))
             if table.rows:
@@ -43,9 +41,22 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
     )
 
 
-def _rows(sheet: Any) -> Iterator[Sequence[str]]:
-    for row in sheet.iter_rows(values_only=True):
-        yield [_shown(value) for value in row]
+def _sheets(data: bytes, data_only: bool) -> list[Any]:
+    """With the values last calculated (`data_only`) or the formulas; read as they are asked for."""
+    book = load_workbook(BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
+    for sheet in book.worksheets:
+        sheet.reset_dimensions()  # many programs write wrong ones, and cells would be missing
+    return list(book.worksheets)
+
+
+def _rows(sheet: Any, formulas: Any) -> Iterator[Sequence[str]]:
+    """A formula that no program has calculated yet stands for its value."""
+    both = zip(sheet.iter_rows(values_only=True), formulas.iter_rows(values_only=True), strict=True)
+    for values, sources in both:
+        yield [
+            _shown(source if value is None else value)
+            for value, source in zip(values, sources, strict=True)
+        ]
 
 
 def _shown(value: object) -> str:

@@ -44,14 +44,16 @@ def test_of_a_long_text_the_beginning_is_read_and_that_is_said(filename: str, da
 def test_of_a_long_table_whole_rows_are_read_and_that_is_said() -> None:
     rows = [["n", "square"]] + [[str(n), str(n * n)] for n in range(1000)]
 
-    from_csv = read("t.csv", "\n".join(",".join(row) for row in rows).encode(), BRIEF)
-    from_xlsx = read("t.xlsx", xlsx({"Squares": rows}), BRIEF)
+    limits = Limits(max_bytes=10_000_000, max_text_chars=52)
+
+    from_csv = read("t.csv", "\n".join(",".join(row) for row in rows).encode(), limits)
+    from_xlsx = read("t.xlsx", xlsx({"Squares": rows}), limits)
 
     assert from_csv.text == "| n | square |\n| --- | --- |\n| 0 | 0 |\n| 1 | 1 |"
-    assert from_csv.notes == ("Only the first 3 rows were read (at most 50 characters).",)
+    assert from_csv.notes == ("Only the first 3 rows were read (at most 52 characters).",)
     assert from_xlsx.text == "## Squares\n\n| n | square |\n| --- | --- |\n| 0 | 0 |"
     assert from_xlsx.notes == (
-        'Only the first 2 rows of sheet "Squares" were read (at most 50 characters).',
+        'Only the first 2 rows of sheet "Squares" were read (at most 52 characters).',
     )
 
 
@@ -79,6 +81,18 @@ def test_a_sheet_that_lies_about_its_size_is_read_in_full() -> None:
     text = read("t.xlsx", _with_sheet(xlsx({"S": [["x"]]}), sheet), LIMITS).text
 
     assert text == "## S\n\n| 1 | 2 |\n| --- | --- |\n|  | 3 |"
+
+
+def test_a_formula_that_was_never_calculated_is_shown_itself() -> None:
+    sheet = (
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        '<row r="1"><c r="A1"><f>1+1</f><v>2</v></c><c r="B1"><f>A1*3</f></c></row>'
+        "</sheetData></worksheet>"
+    )
+
+    text = read("t.xlsx", _with_sheet(xlsx({"S": [["x"]]}), sheet), LIMITS).text
+
+    assert text == "## S\n\n| 2 | =A1*3 |\n| --- | --- |"
 
 
 def test_half_a_character_from_a_sheet_does_not_break_what_comes_after() -> None:

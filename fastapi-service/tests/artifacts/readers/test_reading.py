@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from brain.artifacts import reading
-from brain.artifacts.errors import FileTooLarge, FileUnreadable, FileUnsupported
+from brain.artifacts.errors import FileRefused, FileTooLarge, FileUnreadable, FileUnsupported
 from brain.artifacts.limits import Limits
 from brain.artifacts.readers.document import Document
 from brain.artifacts.readers.reader import read
 from brain.artifacts.readers.wire import Order, answer_from, order_bytes
 from brain.artifacts.reading import COMMAND, ENVIRONMENT, read_safely
-from made_files import docx, paragraph, pdf, picture, scanned_pdf, xlsx
+from made_files import docx, paragraph, pdf, pdf_bomb, picture, scanned_pdf, xlsx
 
 LIMITS = Limits(max_bytes=10_000_000)
 MEASURED = (
@@ -102,6 +102,18 @@ async def test_a_process_that_dies_costs_a_sentence(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(FileUnreadable, match=r"a\.txt cannot be read: it made its reader fail"):
         await read_safely("a.txt", b"Hello" * 100_000, LIMITS)
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a process")
+async def test_a_pdf_that_unpacks_without_end_costs_a_sentence() -> None:
+    starved = replace(LIMITS, memory_bytes=400_000_000)
+    bomb = pdf_bomb(40_000_000)
+
+    with pytest.raises(FileRefused, match=r"^bomb\.pdf "):
+        await read_safely("bomb.pdf", bomb, starved)
+
+    assert len(bomb) < 100_000
 
 
 @pytest.mark.anyio
