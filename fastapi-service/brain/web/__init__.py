@@ -1,0 +1,1 @@
+"""The web as a source: searching, fetching pages safely, and finding what fits a question."""

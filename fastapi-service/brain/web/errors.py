@@ -1,0 +1,31 @@
+"""
+Why the web gave nothing. The sentence is for whoever asked, and for the model that used the tool.
+
+Upstream
+└─ WebFailed        search.failed
+   ├─ SearchFailed  no search could be made
+   └─ FetchFailed   a page was not fetched, or could not be read
+      └─ Refused    it never would be: the address, the port, or robots.txt
+"""
+
+from shared.errors import Upstream
+
+
+class WebFailed(Upstream):
+    """Something on the web did not do its part."""
+
+    code = "search.failed"
+
+
+class SearchFailed(WebFailed):
+    """The search itself failed; finding nothing is not a failure."""
+
+
+class FetchFailed(WebFailed):
+    """The page is not there, does not answer, is too large, or holds no text."""
+
+
+class Refused(FetchFailed):
+    """We do not fetch this, however often it is asked for."""
+
+    retryable = False
