@@ -1,0 +1,99 @@
+"""
+Which words about files a sentence holds, by the lists in `words/<language>.toml`.
+
+An entry is a word or a phrase; `*` at the end of a word stands for any ending, before it for any
+beginning, and alone for any one word. Case and accents do not count. Languages that put no spaces
+between words say `spaced = false`; their entries are found anywhere. `verb_last = true`: what is to
+be made is named before the verb.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+NO_LANGUAGES = frozenset({"formats.toml"})
+CONCEPTS = (
+    "make", "keep", "file", "into", "about", "ask", "self", "never", "code", "change", "refers",
+    "take",
+)  # fmt: skip
+Span = tuple[int, int]
+"""First character, and one behind the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """
+    The lists of one language.
+
+    make, keep   verbs: to make something, to put it into a file
+    file, code   nouns: a file, a piece of software
+    into         "to a file", "as a download"
+    about        words after which a file is only the subject ("a poem about a file")
+    ask          how somebody asks to learn, not to have
+    self         how somebody speaks of their own work ("I tried to save")
+    never        how a file is ruled out
+    change, refers   "extend", "it": the file made before
+    take         "as", "in": before the format that is wanted
+    """
+
+    name: str
+    verb_last: bool
+    patterns: Mapping[str, re.Pattern[str]]
+
+    def spans(self, concept: str, text: str) -> Sequence[Span]:
+        """Where a normalised text mentions `concept`."""
+        return [found.span() for found in self.patterns[concept].finditer(text)]
+
+    def says(self, concept: str, text: str) -> bool:
+        """Whether it is mentioned at all."""
+        return self.patterns[concept].search(text) is not None
+
+
+def normalised(text: str) -> str:
+    """`text` in lower case, in compatible forms (full width), without accents."""
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("ł", "l")
+    apart = unicodedata.normalize("NFD", plain)
+    bare = "".join(mark for mark in apart if not "\u0300" <= mark <= "\u036f")
+    return unicodedata.normalize("NFC", bare)
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    """All of them, by name."""
+    pages = sorted((files("brain.artifacts") / "words").iterdir(), key=lambda page: page.name)
+    return tuple(
+        _language(page.name.removesuffix(".toml"), tomllib.loads(page.read_text("utf-8")))
+        for page in pages
+        if page.name.endswith(".toml") and page.name not in NO_LANGUAGES
+    )
+
+
+def _language(name: str, lists: dict[str, list[str]]) -> Language:
+    spaced = bool(lists.pop("spaced", True))
+    verb_last = bool(lists.pop("verb_last", False))
+    unknown = set(lists) - set(CONCEPTS)
+    assert not unknown, f"words/{name}.toml: {unknown}"
+    patterns = {concept: pattern_of(lists.get(concept, []), spaced=spaced) for concept in CONCEPTS}
+    return Language(name, verb_last, patterns)
+
+
+def pattern_of(entries: Sequence[str], *, spaced: bool = True) -> re.Pattern[str]:
+    """Finds any of `entries` in a normalised text, the longest first; nothing where none is."""
+    if not entries:
+        return re.compile(r"(?!)")
+    longest_first = sorted((normalised(entry) for entry in entries), key=len, reverse=True)
+    either = "|".join(_entry(entry) for entry in longest_first)
+    return re.compile(rf"(?<!\w)(?:{either})(?!\w)" if spaced else f"(?:{either})")
+
+
+def _entry(entry: str) -> str:
+    words = (r"\w+" if word == "*" else _word(word) for word in entry.split())
+    return r"[\s,]+".join(words)
+
+
+def _word(word: str) -> str:
+    return re.escape(word).replace(r"\*", r"\w*")
