@@ -248,11 +248,15 @@ class Order:
         room: Room,
         at: float,
     ) -> Choice | None:
-        """What drains for it already stays the choice while it is right."""
+        """What drains for it stays the choice while it is right, unless others could leave now."""
+        to_free = room.to_free_gb
+        fresh = self._chooser.choose(domain, place, held, to_free_gb=to_free, at=at)
         before = domain.drained if domain.head == waiter.ticket else None
-        if before and self._chooser.still_right(before, held, to_free_gb=room.to_free_gb):
-            return before
-        return self._chooser.choose(domain, place, held, to_free_gb=room.to_free_gb, at=at)
+        if fresh is None or before is None:
+            return fresh
+        waits = any(self._books.residents[victim].leases for victim in fresh.victims)
+        keeps = waits and self._chooser.still_right(before, held, to_free_gb=to_free)
+        return before if keeps else fresh
 
     def _start(
         self, domain: Domain, waiter: Waiter, place: Place, need_gb: float, at: float

@@ -4,7 +4,7 @@ from typing import Any
 
 from brain.catalogue.models import ModelSpec, Priority
 from brain.vram.events import Failure, Lost, Probe, SetBreaker, Trouble
-from brain.vram.residents import Inventory
+from brain.vram.residents import Inventory, ServerFacts
 
 BROKEN = Failure("failed", "out of memory", "ollama")
 DOWN = Failure("unreachable", "nothing answers there", "ollama")
@@ -171,3 +171,30 @@ def test_without_the_breaker_crashes_are_only_counted(new_play: Any) -> None:
     crash(play, "small", times=5)
     assert len(play.loads()) == 5
     assert len(play.core.books.breaker.crashes()["small"]) == 5
+
+
+def test_a_probe_waits_when_only_a_high_model_could_make_room(new_play: Any) -> None:
+    roster = {
+        "shaky": ModelSpec(name="shaky", size_gb=8.0),
+        "high": ModelSpec(name="high", size_gb=8.0, priority=Priority.HIGH),
+    }
+    play = new_play(roster).stocked()
+    crash(play, "shaky")
+    settle(play)
+    play.leave(play.hold("high"))
+    ticket = play.ask("shaky")
+    play.tick(PAUSE_SECONDS)
+    assert not play.unloads()
+    assert play.told(ticket)[-1] == "it crashed before and is tried when there is more room"
+
+
+def test_nothing_leaves_a_silent_server_for_a_load_on_another(new_play: Any) -> None:
+    roster = {name: ModelSpec(name=name, size_gb=8.0) for name in "ab"}
+    servers = [ServerFacts(name, "ollama", f"http://{name}", loads=True) for name in ("s", "t")]
+    play = new_play(roster, servers=servers)
+    play.snapshot(Inventory({"a": roster["a"]}, {"a": 8.0}), server="s")
+    play.snapshot(Inventory({"b": roster["b"]}, {}), server="t")
+    for _ in range(3):
+        play.snapshot(None, server="s", problem="it does not answer in time")
+    play.ask("b")
+    assert not play.unloads()

@@ -127,3 +127,62 @@ def test_nothing_leaves_for_a_load_that_is_already_being_made_room_for(play: Any
     assert Place("ollama", "big") in play.core.books.residents
     play.unloaded()
     assert [load.place.model for load in play.loads()] == ["small"]
+
+
+def test_work_that_arrived_earlier_overtakes_nobody(play: Any) -> None:
+    play.hold("big")
+    head = play.ask("small")
+    early = play.ask("big", arrived=play.at - 100)
+    assert early in play.granted()
+    assert play.core.books.waiters[head].overtaken == 0
+
+
+def test_nothing_goes_ahead_of_a_caller_whose_victims_drain(play: Any) -> None:
+    play.hold("mid")
+    play.ask("big")
+    play.tick(61)
+    play.ask("small")
+    assert not play.loads()
+
+
+def test_a_caller_who_gives_up_while_room_is_made_for_it_holds_nobody_back(new_play: Any) -> None:
+    roster = {name: ModelSpec(name=name, size_gb=size)
+              for name, size in {"a": 8.0, "b": 10.0, "c": 14.0, "d": 4.0}.items()}  # fmt: skip
+    play = new_play(roster).stocked()
+    play.leave(play.hold("a"))
+    given_up = play.ask("b")
+    play.leave(given_up)
+    play.unloaded()
+    play.hold("b")
+    play.ask("c")
+    play.ask("d")
+    assert [load.place.model for load in play.loads()] == ["d"]
+
+
+def two_of_three(new_play: Any) -> Any:
+    """Both `a` and `b` are in use, and `c` needs the room of one of them."""
+    roster = {name: ModelSpec(name=name, size_gb=6.0) for name in "abc"}
+    play = new_play(roster).stocked()
+    play.hold("a")
+    play.hold("b")
+    play.ask("c")
+    play.tick(61)
+    return play
+
+
+def test_a_drain_keeps_its_victims_while_they_are_right(new_play: Any) -> None:
+    play = two_of_three(new_play)
+    drained = {name for name in "ab" if play.state(name) == "draining"}
+    assert len(drained) == 1
+    play.ask("a")
+    play.ask("b")
+    play.tick(100)
+    assert {name for name in "ab" if play.state(name) == "draining"} == drained
+
+
+def test_a_model_that_falls_idle_leaves_in_the_place_of_one_that_drains(new_play: Any) -> None:
+    play = two_of_three(new_play)
+    idle = next(name for name in "ab" if play.state(name) == "ready")
+    play.leave(1 if idle == "a" else 2)
+    assert [one.place.model for one in play.unloads()] == [idle]
+    assert {play.state(name) for name in "ab"} == {"ready", "unloading"}

@@ -177,3 +177,15 @@ def test_an_unknown_reading_evicts_nobody(full: Any) -> None:
     for _ in range(60):
         full.sample(None, psi=None)
     assert gone(full) == []
+
+
+def test_nothing_is_loaded_while_the_stalls_are_critical(new_play: Any) -> None:
+    play = new_play({"mid": ModelSpec(name="mid", size_gb=5.0)}, hard_gb=100.0).stocked()
+    play.sample(60.0)
+    squeeze(play, available=12.0, full=30.0)
+    ticket = play.ask("mid")
+    assert not play.loads()
+    assert play.told(ticket) == ["this machine is short of memory"]
+    for _ in range(100):
+        play.sample(60.0)
+    assert play.loads()

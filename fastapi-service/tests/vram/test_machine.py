@@ -133,3 +133,14 @@ def test_a_peak_is_forgotten_slowly(play: Any) -> None:
 def test_nobody_is_told_a_wait_that_is_over(play: Any) -> None:
     play.hold("small")
     assert all(isinstance(one, Grant) for one in play.effects)
+
+
+def test_one_victim_is_waited_for_before_another_is_taken(play: Any) -> None:
+    play.sample(30.0)
+    play.leave(play.hold("small"))
+    play.leave(play.hold("tiny"))
+    play.sample(11.0)
+    play.ask("mid")  # 4.4 GB too little, and small has 5
+    play.unloaded()
+    play.tick()
+    assert [one.place.model for one in play.unloads()] == ["small"]
