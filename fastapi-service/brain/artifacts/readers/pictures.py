@@ -29,7 +29,6 @@ def read_picture(filename: str, data: bytes, limits: Limits) -> Document:
         with PIL.Image.open(BytesIO(data), formats=FORMATS) as picture:
             _check_pixels(filename, picture, limits)
             animated = getattr(picture, "is_animated", False)
-            picture.seek(0)
             image = fit(picture, lossless=picture.format in {"PNG", "GIF"})
             media_type = str(picture.get_format_mimetype())
     except UnidentifiedImageError as wrong:

@@ -65,8 +65,8 @@ def _read_as(kind: Format, name: str, data: bytes, limits: Limits) -> Document:
 
 def _finished(document: Document, limits: Limits) -> Document:
     """
-    With what applies to every kind: it holds something, no character that JSON cannot carry, no
-    more than is wanted, and a note where the name promises something else.
+    With what applies to every kind: it holds something, no more than is wanted, and a note where
+    the name promises something else.
     """
     if not document.text.strip() and not document.images:
         raise FileUnreadable(
@@ -76,8 +76,7 @@ def _finished(document: Document, limits: Limits) -> Document:
     promised = _MEANS.get(suffix_of(document.filename), document.media_type)
     if promised != document.media_type:
         notes.append(f"The content is {document.media_type}, other than the name says.")
-    text = document.text.replace("\0", "").encode("utf-8", "replace").decode()
-    if len(text) > limits.max_text_chars:
+    if len(document.text) > limits.max_text_chars:
         notes.append(f"Only the first {limits.max_text_chars:,} characters were read.")
-        text = text[: limits.max_text_chars]
+    text = document.text[: limits.max_text_chars]
     return replace(document, text=text, notes=tuple(notes))

@@ -129,7 +129,7 @@ def _images(sizes: tuple[_Size, ...], data: bytes) -> list[Image]:
     images = []
     for one in sizes:
         content, data = data[: one.size], data[one.size :]
-        if one.size < 0 or len(content) != one.size:
+        if len(content) != one.size:
             raise Garbled
         images.append(Image(one.media_type, content, one.width, one.height))
     return images

@@ -269,6 +269,7 @@ REFUSED = (
     Refused("tool", lambda: b"\x7fELF" + bytes(100), "file.unsupported", "tool is a program"),
     Refused("noise.txt", lambda: b"some\0binary\xff\xfe\x01" * 9, "file.unsupported",
             "noise.txt is a binary file of a kind I do not know. I can read PNG,"),
+    Refused("texts.tar", lambda: b"a.txt\0" + b"Hello " * 500, "file.unsupported", "binary file"),
     Refused("open quote.csv", lambda: b'a,b\n"c' + b"x" * 140_000, "file.unreadable",
             "open quote.csv is no proper table"),
     Refused("../../secret/\u202egpj.exe", lambda: b"\0\1\2\3" * 9, "file.unsupported",

@@ -95,13 +95,6 @@ def test_a_formula_that_was_never_calculated_is_shown_itself() -> None:
     assert text == "## S\n\n| 2 | =A1*3 |\n| --- | --- |"
 
 
-def test_half_a_character_from_a_sheet_does_not_break_what_comes_after() -> None:
-    text = read("t.xlsx", xlsx({"S": [["a_xD83D_b", "c"]]}), LIMITS).text
-
-    assert text.encode()
-    assert "c" in text
-
-
 @given(st.sampled_from(SAMPLES), st.data())
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(
     sample: bytes, data: st.DataObject
