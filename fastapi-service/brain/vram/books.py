@@ -12,7 +12,7 @@ from brain.vram.events import Failure
 from brain.vram.machine import Machine
 from brain.vram.options import VramOptions
 from brain.vram.policies.demand import Demand
-from brain.vram.residents import Place, Resident, ServerFacts, Waiter
+from brain.vram.residents import MACHINE, Place, Resident, ServerFacts, Waiter
 
 FROZEN_AFTER = 3
 """Looks in a row without an answer after which nothing on a server is touched any more."""
@@ -67,12 +67,12 @@ class Books:
     def add_server(self, server: ServerFacts) -> None:
         """A server we may use, and the memory it is in."""
         self.servers[server.name] = server
-        if server.domain not in self.domains:
-            hard_gb = self.options.hard_gb
-            if server.hard_gb is not None:
-                hard_gb = server.hard_gb
-            soft_gb = min(self.options.soft_gb, hard_gb)
-            self.domains[server.domain] = Domain(server.domain, hard_gb, soft_gb)
+        own = server.domain != MACHINE and server.hard_gb is not None
+        hard_gb = server.hard_gb if own and server.hard_gb is not None else self.options.hard_gb
+        soft_gb = min(self.options.soft_gb, hard_gb)
+        domain = self.domains.setdefault(server.domain, Domain(server.domain, hard_gb, soft_gb))
+        if own:
+            domain.hard_gb, domain.soft_gb = hard_gb, soft_gb
 
     # ------------------------------------------------------------ models and places
 

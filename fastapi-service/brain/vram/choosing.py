@@ -93,7 +93,12 @@ class Chooser:
         if len(zoo) > MAX_ZOO:
             domain.is_solving = False
             return None
-        plan = problem([self._known(one) for one in zoo], domain.hard_gb - fixed, self.rates(at))
+        plan = problem(
+            [self._known(one) for one in zoo],
+            domain.hard_gb - fixed,
+            self.rates(at),
+            self._books.demand.follows(),
+        )
         return Solve(domain.name, plan, domain.values)
 
     def _zoo(self, domain: Domain, at: float) -> list[Place]:

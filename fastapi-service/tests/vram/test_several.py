@@ -6,7 +6,15 @@ import pytest
 
 from brain.catalogue.models import ModelSpec
 from brain.vram.domains import domain_of
-from brain.vram.events import Acquire, Failure, Lost, ServerDrains, ServerGone, UnloadDone
+from brain.vram.events import (
+    Acquire,
+    Failure,
+    Lost,
+    ServerAdded,
+    ServerDrains,
+    ServerGone,
+    UnloadDone,
+)
 from brain.vram.residents import MACHINE, Inventory, Place, ServerFacts
 
 ROSTER = {
@@ -81,6 +89,23 @@ def test_a_second_copy_is_loaded_when_the_wait_is_longer_than_that(two: Any) -> 
     assert len(two.loads()) == 2
     finish(two)
     assert waiting in two.granted()
+
+
+def test_a_server_elsewhere_may_be_given_another_limit(two: Any) -> None:
+    two.step(ServerGone("here", two.at))
+    facts = ServerFacts("there", "ollama", "http://t", loads=True, domain="there", hard_gb=20.0)
+    two.step(ServerAdded(facts, two.at))
+    two.snapshot(Inventory(ROSTER, {}), server="there")
+    two.hold("a")
+    two.hold("b")
+    assert two.core.books.charged_gb() == 16.0
+
+
+def test_a_limit_of_a_server_here_is_that_of_the_machine(new_play: Any) -> None:
+    server = ServerFacts("here", "ollama", "http://o", loads=True, hard_gb=1.0)
+    play = new_play(ROSTER, hard_gb=10.0, servers=[server])
+    play.snapshot(Inventory(ROSTER, {}), server="here")
+    play.hold("a")
 
 
 def test_a_draining_server_gets_no_new_work_and_loses_its_idle_models(two: Any) -> None:
