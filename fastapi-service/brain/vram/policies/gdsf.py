@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from brain.vram.policies.ranked import first_in_order
-from brain.vram.policies.view import PRICE, Choice, Held, View
+from brain.vram.policies.view import PRICE, ROUNDING_GB, Choice, Held, View
 
 
 class Gdsf:
@@ -28,8 +28,11 @@ class Gdsf:
 
 
 def _worth(view: View) -> Callable[[Held], tuple[float, int]]:
+    rates, prices = view.rates, {int(priority): price for priority, price in PRICE.items()}
+
     def rank(one: Held) -> tuple[float, int]:
-        worth = view.rates.get(one.place, 0.0) * one.reload_seconds * PRICE[one.priority]
-        return (worth / max(one.gb, 1e-3), one.used_order)
+        place, gb, priority, reload_seconds, used_order, *_ = one
+        worth = rates.get(place, 0.0) * reload_seconds * prices[priority]
+        return (worth / (gb + ROUNDING_GB), used_order)
 
     return rank

@@ -38,7 +38,9 @@ from brain.vram.residents import Place
 DISCOUNT = 0.95
 """How much the loading after the next use counts beside the loading for it: about twenty uses."""
 
-TOLERANCE_SECONDS = 0.1
+TOLERANCE_SECONDS = 0.3
+"""Loads take ten seconds and more."""
+
 MAX_SWEEPS = 150
 
 ORDER_WEIGHT = 0.7
@@ -232,7 +234,7 @@ def _leaving(
     view: View, pool: tuple[Held, ...], kept: int, number: Mapping[Place, int]
 ) -> tuple[Held, ...]:
     out = [one for one in pool if one.place not in number or not kept >> number[one.place] & 1]
-    out.sort(key=lambda one: (disturbance(one), one.place in number, one.used_order))
+    out.sort(key=lambda one: (disturbance(one), one.place in number, one.used_order, one.place))
     return tuple(trim(out, view.need_gb))
 
 

@@ -1,6 +1,7 @@
 """Policies that put models into an order and take the first ones until there is room."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from heapq import heapify, heappop
 from typing import Any
 
 from brain.vram.policies.view import (
@@ -26,25 +27,33 @@ def first_in_order(
 
     The runner-up is what would leave if the last of them, the most valuable, had to stay.
     """
-    order = sorted(view.held, key=lambda one: (disturbance(one), rank(one), one.place))
-    victims = _first(order, view.need_gb, trimmed=trimmed)
-    if victims is None:
+    order = _in_order(view.held, rank)
+    taken = take(order, view.need_gb)
+    if not enough(taken, view.need_gb):
         return None
-    spared = victims[-1]
-    others = _first((one for one in order if one is not spared), view.need_gb, trimmed=trimmed)
+    victims = trim(taken, view.need_gb) if trimmed else taken
+    others = [one for one in taken if one is not victims[-1]]
+    others += take(order, view.need_gb - sum(one.gb for one in others))
+    has_others = enough(others, view.need_gb)
+    if has_others and trimmed:
+        others = trim(others, view.need_gb)
     names = ", ".join(one.place.model for one in victims)
     return Choice(
         victims=places(victims),
         policy=policy,
         cost=loss_seconds(victims, view.rates),
-        runner_up=places(others or ()),
-        runner_up_cost=None if others is None else loss_seconds(others, view.rates),
+        runner_up=places(others) if has_others else (),
+        runner_up_cost=loss_seconds(others, view.rates) if has_others else None,
         reason=f"{why}: {names}",
     )
 
 
-def _first(order: Iterable[Held], need_gb: float, *, trimmed: bool) -> list[Held] | None:
-    taken = take(order, need_gb)
-    if not enough(taken, need_gb):
-        return None
-    return trim(taken, need_gb) if trimmed else taken
+def _in_order(held: Sequence[Held], rank: Rank) -> Iterator[Held]:
+    """A heap: of a thousand models only the first few are ever put into order."""
+    heap = [
+        (disturbance(one) if one.leased or one.wanted else 0, rank(one), one.place, number)
+        for number, one in enumerate(held)
+    ]
+    heapify(heap)
+    while heap:
+        yield held[heappop(heap)[3]]

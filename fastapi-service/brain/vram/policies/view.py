@@ -110,13 +110,13 @@ def enough(some: Iterable[Held], need_gb: float) -> bool:
     return freed_gb(some) >= need_gb - ROUNDING_GB
 
 
-def take(order: Iterable[Held], need_gb: float) -> list[Held]:
+def take(order: Iterator[Held], need_gb: float) -> list[Held]:
     """The first of `order` that free enough, or all when that is not enough."""
     taken: list[Held] = []
-    for one in order:
-        if enough(taken, need_gb):
-            break
+    missing = need_gb
+    while missing > ROUNDING_GB and (one := next(order, None)) is not None:
         taken.append(one)
+        missing -= one.gb
     return taken
 
 
