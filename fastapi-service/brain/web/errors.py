@@ -6,9 +6,12 @@ Upstream
    ├─ SearchFailed  no search could be made
    └─ FetchFailed   a page was not fetched, or could not be read
       └─ Refused    it never would be: the address, the port, or robots.txt
+
+InvalidRequest
+└─ NotWorkedOut     a sum without a value
 """
 
-from shared.errors import Upstream
+from shared.errors import InvalidRequest, Upstream
 
 
 class WebFailed(Upstream):
@@ -29,3 +32,7 @@ class Refused(FetchFailed):
     """We do not fetch this, however often it is asked for."""
 
     retryable = False
+
+
+class NotWorkedOut(InvalidRequest):
+    """A sum that cannot be read, or has no value; the sentence says which."""
