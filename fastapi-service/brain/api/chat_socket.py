@@ -218,11 +218,13 @@ class _Relay:
     async def _cancel(self, frame: Cancel, reader: Reader) -> None:
         ask_id, caller, client_id = frame.ask_id, self._caller, self._client_id
         if self._in_hand[ask_id] and not self._desk.knows(ask_id, caller, client_id=client_id):
-            if ask_id not in self._dropped:
-                self._dropped.add(ask_id)
+            if ask_id in self._dropped:
+                return
+            self._dropped.add(ask_id)
+            if not await self._desk.took(ask_id, caller, client_id=client_id):
                 reader.put(failed(Cancelled(), ask_id))
-        else:
-            await self._desk.cancel(frame, caller, client_id=client_id)
+                return
+        await self._desk.cancel(frame, caller, client_id=client_id)
 
     async def _submit(self, reader: Reader, todo: MemoryObjectReceiveStream[_Asked]) -> None:
         """Asks in their order, beside the reading, so that a slow store keeps no cancel waiting."""

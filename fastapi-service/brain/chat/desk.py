@@ -5,7 +5,9 @@ Every answer that belongs to an ask is a frame in the client's outbox.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+import anyio
 import structlog
 
 from brain.chat.admission import Admission, Caller
@@ -16,7 +18,7 @@ from brain.chat.worker import Worker
 from brain.jobs.job import Job, Kind, request_id_for
 from brain.jobs.queue import JobQueue, Placed
 from brain.jobs.repository import JobRepository, Stored
-from shared.errors import BoundaryError
+from shared.errors import BoundaryError, StoreUnavailable
 from shared.protocol import (
     Ask,
     Cancel,
@@ -31,6 +33,7 @@ from shared.protocol import (
 )
 
 log = structlog.get_logger(__name__)
+LOOK_SECONDS = 1.0
 
 
 class Desk:
@@ -127,6 +130,16 @@ class Desk:
         """Whether this ask is on its way into the queue, waiting or running."""
         request_id = request_id_for(caller.principal, client_id, ask_id)
         return self._queue.find(request_id) is not None
+
+    async def took(self, ask_id: str, caller: Caller, *, client_id: str) -> bool:
+        """
+        Whether this ask was kept before, on its way or ended; False when the store does not tell
+        in time, as a cancel must be felt within two seconds.
+        """
+        with anyio.move_on_after(LOOK_SECONDS), suppress(StoreUnavailable):
+            request_id = request_id_for(caller.principal, client_id, ask_id)
+            return await self._jobs.get(request_id) is not None
+        return False
 
     async def stop(self, request_id: str) -> Stored | None:
         """

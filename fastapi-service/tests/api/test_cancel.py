@@ -114,3 +114,19 @@ async def test_a_lost_socket_cancels_nothing(start: Any, stage: str) -> None:
         async with platform.person() as again:
             await again.hello("tab")
             assert (await again.end_of(ask_id))["type"] == "done"
+
+
+async def test_an_ask_that_has_ended_and_comes_again_with_its_cancel_stays_what_it_was(
+    platform: Any,
+) -> None:
+    async with platform.person() as client:
+        await client.hello()
+        ask_id = await client.ask("count to 20", options=PIN)
+        done = await client.end_of(ask_id)
+        await client.ask("count to 20", ask_id=ask_id, options=PIN)
+        await client.send("cancel", ask_id=ask_id)
+        again = await client.end_of(ask_id)
+        await client.send("ping")
+        await client.until(lambda frame: frame["type"] == "pong")
+    assert (again["type"], again["text"]) == ("done", done["text"])
+    assert client.of(ask_id, "failed") == []
