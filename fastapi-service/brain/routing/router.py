@@ -114,8 +114,7 @@ class Router:
 
     def resident(self) -> frozenset[str]:
         """The models that answer at once: in memory, and not on their way out."""
-        loaded = self._vram.status().loaded
-        return frozenset(one.name for one in loaded if one.state in ("ready", "adopted"))
+        return self._vram.resident()
 
     # ---- the steps, in their order
 
@@ -194,7 +193,7 @@ class Router:
         wanted = self._wanted(route)
         model = self._model_for(route)
         if model != wanted:
-            reason = "is not installed" if self._vram.lacks(wanted) else "does not fit"
+            reason = self._why_not(wanted)
             why = f"{why}; {wanted} {reason}, {model} is there"
         return Choice(route, model, why, cause)
 
@@ -204,6 +203,11 @@ class Router:
             return wanted
         found = best_stand_in(self._usable(), resident=self.resident(), tools=role in SEARCHING)
         return wanted if found is None else found.name
+
+    def _why_not(self, model: str) -> str:
+        if self._vram.lacks(model):
+            return "is not installed"
+        return "does not fit" if self._vram.rests(model) is None else "rests after crashes"
 
     def _wanted(self, role: str) -> str:
         """The model of a role, by the name it is installed under if it is."""
@@ -221,7 +225,7 @@ class Router:
         return next((one for one in names if not self._vram.lacks(one)), None)
 
     def _can_answer(self, model: str) -> bool:
-        if self._vram.lacks(model):
+        if self._vram.lacks(model) or self._vram.rests(model) is not None:
             return False
         try:
             return self._vram.could_fit(self._vram.spec(model))
@@ -230,4 +234,8 @@ class Router:
 
     def _usable(self) -> Iterator[ModelSpec]:
         specs = (self._vram.spec(name) for name in self._vram.available())
-        return (spec for spec in specs if self._vram.could_fit(spec))
+        return (
+            spec
+            for spec in specs
+            if self._vram.could_fit(spec) and self._vram.rests(spec.name) is None
+        )

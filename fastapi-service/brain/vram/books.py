@@ -95,6 +95,14 @@ class Books:
         seen = [server.inventory.installed for server in self.servers.values() if server.inventory]
         return frozenset(model for installed in seen for model in installed)
 
+    def resident_models(self) -> frozenset[str]:
+        """The models that answer at once; those of a server that always holds them, too."""
+        there = [p.model for p, one in self.residents.items() if one.state in ("ready", "adopted")]
+        for server in self.servers.values():
+            if not server.loads and server.healthy and server.inventory is not None:
+                there += server.inventory.installed.keys() - server.inventory.parked.keys()
+        return frozenset(there)
+
     def having(self, model: str) -> list[ServerFacts]:
         """The servers that list the model, those that answer (and are to be used) first."""
         some = [

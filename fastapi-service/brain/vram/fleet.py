@@ -7,7 +7,7 @@ import structlog
 from brain.vram.backends.base import Backend
 from brain.vram.domains import ServerLimits
 from brain.vram.orchestrator import Orchestrator
-from brain.vram.servers_file import ServerEntry, ServersFile
+from brain.vram.servers_file import ANY_MODEL, ServerEntry, ServersFile
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,9 @@ class Fleet:
 
 
 def _limits(one: ServerEntry) -> ServerLimits:
+    anything = not one.preferred_models or ANY_MODEL in one.preferred_models
     return ServerLimits(
+        preferred=None if anything else frozenset(one.preferred_models),
         memory_gb=one.memory_gb,
         slots=one.slots,
         parallel=one.parallel,

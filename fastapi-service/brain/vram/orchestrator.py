@@ -184,6 +184,10 @@ class Orchestrator:
         """How short of memory the machine is."""
         return self._core.books.machine.pressure.level
 
+    def resident(self) -> frozenset[str]:
+        """The models that answer at once: in memory, and not on their way out."""
+        return self._core.books.resident_models()
+
     def moving(self) -> bool:
         """Whether a model is on its way in or out: the time to read the memory often."""
         books = self._core.books

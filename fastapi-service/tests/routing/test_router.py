@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from structlog.testing import capture_logs
 
@@ -133,3 +135,15 @@ async def test_the_log_says_why_and_never_what_was_asked(desk: Any) -> None:
     assert (line["route"], line["cause"], line["before"]) == ("math", "signals", None)
     assert "equation" in line["signals"]
     assert EQUATION not in str(lines)
+
+
+async def test_a_route_whose_model_rests_after_crashes_takes_another(desk: Any) -> None:
+    desk.vram.force_open("rnj-1:8b")
+    with anyio.fail_after(5):
+        while desk.vram.rests("rnj-1:8b") is None:
+            await anyio.lowlevel.checkpoint()
+    choice = await desk.choose(EQUATION)
+    assert choice.model != "rnj-1:8b"
+    assert "rnj-1:8b rests after crashes" in choice.why
+    named = await desk.choose(EQUATION, model="rnj-1:8b")
+    assert named.model == "rnj-1:8b", "a model the person named is never replaced"
