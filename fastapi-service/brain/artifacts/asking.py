@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import anyio
 import structlog
@@ -23,7 +24,7 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    file: bool
+    file: Literal["no", "yes"]
 
 
 class FileQuestion:
@@ -49,7 +50,7 @@ class FileQuestion:
         except BoundaryError as failure:
             log.info("artifact.undecided", model=self._model, cause=failure.code)
             return False
-        return answer.file
+        return answer.file == "yes"
 
 
 @cache

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Final, Literal
 
-from brain.artifacts.names import FILENAME, Format, formats, suffix_for_label
+from brain.artifacts.names import FILENAME, MARKDOWN, Format, formats, suffix_for_label
 from brain.artifacts.readers.filenames import suffix_of
 from brain.artifacts.wording import Language, Span, languages, normalised, pattern_of
 
@@ -131,7 +131,7 @@ def _evidence(sentence: str, language: Language, verbs: Sequence[Span]) -> _Verd
     first, keeps = verbs[0], language.says("keep", sentence)
     behind = sentence if language.verb_last else sentence[first[0] :]
     named = [*_NAME.finditer(behind), *_ENDING.finditer(behind)]
-    if language.says("into", behind):
+    if language.says("into", sentence):
         return "file"
     if any(
         _reaches(sentence, language, verbs, file, NEAR_WORDS)
@@ -142,17 +142,19 @@ def _evidence(sentence: str, language: Language, verbs: Sequence[Span]) -> _Verd
         _reaches(sentence, language, verbs, noun, CODE_NEAR_WORDS)
         for noun in language.spans("code", sentence)
     )
-    if named and not code:
+    if named and (keeps or not code):
         subject = not language.verb_last and language.says("about", behind[: named[0].start()])
         return "unsure" if subject and not keeps else "file"
-    kinds = [span for kind, span in _kinds(sentence) if keeps or not (kind and kind.code)]
-    if not code and any(_reaches(sentence, language, verbs, kind, NEAR_WORDS) for kind in kinds):
-        return "unsure" if _NO_FILE.search(behind) else "file"
-    if keeps and any(kind[0] > first[0] or language.verb_last for kind in kinds):
-        return "file"
     if code:
         return "code"
-    return "unsure" if keeps and (kinds or language.says("file", behind)) else None
+    texts = [span for kind, span in _kinds(sentence) if kind is None or not kind.code]
+    if any(_reaches(sentence, language, verbs, span, NEAR_WORDS) for span in texts):
+        return "unsure" if _NO_FILE.search(behind) else "file"
+    if keeps and any(_is_wanted(sentence, span) for span in texts):
+        return "file"
+    if any(_is_wanted(behind, span) for kind, span in _kinds(behind) if kind and kind.code):
+        return "code"
+    return "unsure" if keeps and (texts or language.says("file", behind)) else None
 
 
 def _changes(sentence: str, language: Language, earlier: Sequence[Earlier]) -> Iterator[_Verdict]:
@@ -246,13 +248,24 @@ def _fitting_names(text: str) -> Iterator[str]:
             yield name
 
 
+_LATIN = "[a-z0-9_+#]"
+"""Japanese and Chinese write "Pythonの" without a space."""
+
+
 @cache
 def _kind_patterns() -> tuple[tuple[Format | None, str, re.Pattern[str]], ...]:
     """Format (None: one that cannot be written), the ending to make, its words."""
-    known = [(one, one.suffix, pattern_of(one.words)) for one in formats().by_suffix.values()]
-    other = [(None, suffix, pattern_of([word])) for word, suffix in formats().instead.items()]
-    readme = [(formats().by_suffix[".md"], ".md", pattern_of(["readme"]))]
-    return (*known, *other, *readme)
+    words = {one.suffix: one.words for one in formats().by_suffix.values()}
+    words[MARKDOWN] = (*words[MARKDOWN], "readme")
+    known = [
+        (one, suffix, pattern_of(words[suffix], letter=_LATIN))
+        for suffix, one in formats().by_suffix.items()
+    ]
+    other = [
+        (None, suffix, pattern_of([word], letter=_LATIN))
+        for word, suffix in formats().instead.items()
+    ]
+    return (*known, *other)
 
 
 def _kinds(sentence: str) -> list[tuple[Format | None, Span]]:
@@ -275,7 +288,7 @@ def _format_of(text: str) -> tuple[str, str]:
         for kind, suffix, pattern in _kind_patterns()
         for match in pattern.finditer(plain)
     ]
-    wanted = [one for one in found if _is_wanted(plain, one[0], one[3])] or found
+    wanted = [one for one in found if _is_wanted(plain, (one[0], one[0] + len(one[3])))] or found
     suffixes = {suffix for _, _, suffix, _ in wanted}
     if len(suffixes) != 1:
         return "", ""
@@ -289,16 +302,11 @@ def _endings(plain: str) -> Iterator[str]:
         yield suffix if suffix in formats().by_suffix else suffix_for_label(suffix[1:])
 
 
-def _is_wanted(plain: str, start: int, word: str) -> bool:
-    """Whether a format is the one to make: "as CSV", "CSV file"."""
-    before, behind = plain[max(0, start - 30) : start], plain[start + len(word) :]
-    takes = any(
-        re.search(rf"(?:{one.patterns['take'].pattern})\s*$", before)
-        for one in languages()
-        if one.patterns["take"].pattern != "(?!)"
-    )
-    return takes or any(
-        (found := one.patterns["file"].match(behind.lstrip(" -"))) is not None
-        and bool(found.group())
+def _is_wanted(plain: str, kind: Span) -> bool:
+    """Whether a format is the one to make: "as CSV", "a CSV file"."""
+    before, behind = plain[max(0, kind[0] - 30) : kind[0]], plain[kind[1] :].lstrip(" -")
+    return plain.startswith("in ", kind[0]) or any(
+        one.patterns["file"].match(behind) is not None
+        or any(end == len(before.rstrip()) for _, end in one.spans("take", before))
         for one in languages()
     )

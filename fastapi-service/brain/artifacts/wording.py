@@ -81,13 +81,19 @@ def _language(name: str, lists: dict[str, list[str]]) -> Language:
     return Language(name, verb_last, patterns)
 
 
-def pattern_of(entries: Sequence[str], *, spaced: bool = True) -> re.Pattern[str]:
-    """Finds any of `entries` in a normalised text, the longest first; nothing where none is."""
+def pattern_of(
+    entries: Sequence[str], *, spaced: bool = True, letter: str = r"\w"
+) -> re.Pattern[str]:
+    """
+    Finds any of `entries` in a normalised text, the longest first; nothing where none is.
+
+    Where words are spaced, no `letter` may stand beside an entry.
+    """
     if not entries:
         return re.compile(r"(?!)")
     longest_first = sorted((normalised(entry) for entry in entries), key=len, reverse=True)
     either = "|".join(_entry(entry) for entry in longest_first)
-    return re.compile(rf"(?<!\w)(?:{either})(?!\w)" if spaced else f"(?:{either})")
+    return re.compile(rf"(?<!{letter})(?:{either})(?!{letter})" if spaced else f"(?:{either})")
 
 
 def _entry(entry: str) -> str:

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from brain.artifacts.detect import Earlier, Wish
 from brain.artifacts.extract import MAX_FILES, NewFile, files_in
 
-CODE = "def is_prime(n):\n    if n < 2:\n        return False\n    return all(n % d for d in range(2, n))\n"
+CODE = """\
+def is_prime(n):
+    if n < 2:
+        return False
+    return all(n % d for d in range(2, n))
+"""
 ASKED = Wish()
 CODE_ASKED = Wish(firm=False, suffix=".py")
 
@@ -168,7 +173,8 @@ def test_a_name_on_the_line_before_names_the_file(before: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Run it like app.py does", "Now app.py uses it:", "See app.py and b.py", "It costs 3.50"]
+    "line",
+    ["Run it like app.py does", "Now app.py uses it:", "See app.py and b.py", "It costs 3.50"],
 )  # fmt: skip
 def test_a_sentence_that_mentions_a_name_does_not(line: str) -> None:
     assert names(f"{line}\n\n{fenced(CODE, 'python')}") == ["is_prime.py"]
@@ -176,7 +182,10 @@ def test_a_sentence_that_mentions_a_name_does_not(line: str) -> None:
 
 @pytest.mark.parametrize(
     "label",
-    ['python title="App.py"', "python App.py", "python:src/App.py", "src/App.py", "python {title=App.py}"],
+    [
+        'python title="App.py"', "python App.py", "python:src/App.py", "src/App.py",
+        "python {title=App.py}",
+    ],
 )  # fmt: skip
 def test_a_name_on_the_fence_names_the_file(label: str) -> None:
     assert names(fenced(CODE, label)) == ["App.py"]
