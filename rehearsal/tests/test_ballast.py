@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import aiohttp
 import anyio
@@ -57,6 +58,27 @@ async def test_a_load_takes_memory_and_an_unload_gives_it_back(
         while await loaded(client):
             await anyio.sleep(0.005)
     await until_gone(pid)
+
+
+async def test_an_answer_breaks_off_when_the_process_of_its_model_is_killed(
+    stage: Rehearsal, client: AsyncClient
+) -> None:
+    said = ""
+
+    async def read() -> None:
+        nonlocal said
+        async for part in await client.generate(MODEL, prompt="count to 500", stream=True):
+            said += part.response or ""
+            pid = stage.ballast.pid(MODEL)
+            if pid is not None and len(said) > 20:
+                with suppress(ProcessLookupError):  # dead, and not noticed yet
+                    os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(ResponseError, match="unexpected EOF"):
+        await read()
+    assert said.startswith("1 2 3")
+    assert "500" not in said
+    assert await loaded(client) == []
 
 
 async def test_a_killed_process_is_a_model_that_died(stage: Rehearsal, client: AsyncClient) -> None:

@@ -19,13 +19,15 @@ from functools import partial
 import anyio
 
 from rehearsal.ballast import Ballast
-from rehearsal.errors import OutOfMemory, ProcessDied, Refusal, ServerBusy
+from rehearsal.errors import OutOfMemory, ProcessDied, Refusal, RunnerDied, ServerBusy
 from rehearsal.faults import Faults
 from rehearsal.pace import Pace
 from rehearsal.record import EventKind, Record
 from rehearsal.script import BYTES_PER_GB, OllamaLimits, ScriptedModel
 
 FOREVER = math.inf
+BROKE_OFF = "an error was encountered while running the model: unexpected EOF"
+"""What Ollama says when the process of a model is gone in the middle of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class Resident:
     leaving: bool = False
     expires_at: float = FOREVER
     gone_at: float | None = None
+    dead: bool = False
     idle: anyio.Event = field(default_factory=anyio.Event)
+    answers: set[anyio.CancelScope] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -109,7 +113,8 @@ class Residents:
         """
         The model in memory as planned, and one of its parallel slots, until the end.
 
-        Raises `OutOfMemory`, `ServerBusy` or the `Refusal` a fault asks for.
+        Raises `OutOfMemory`, `ServerBusy` or the `Refusal` a fault asks for; `RunnerDied` when the
+        process of the model dies meanwhile.
         """
         with self._in_queue():
             resident = await self._acquire(plan)
@@ -117,9 +122,16 @@ class Residents:
             with self._in_queue():
                 await resident.slots.acquire()
             try:
-                yield resident
+                with anyio.CancelScope() as scope:
+                    resident.answers.add(scope)
+                    if resident.dead:
+                        scope.cancel()
+                    yield resident
             finally:
+                resident.answers.discard(scope)
                 resident.slots.release()
+            if scope.cancelled_caught:
+                raise RunnerDied(BROKE_OFF)
         finally:
             self._release(resident)
 
@@ -156,7 +168,12 @@ class Residents:
         self._expire()
 
     def crash(self, name: str) -> None:
-        """The process of `name` died: its memory is free at once."""
+        """The process of `name` died: its memory is free at once, and its answers break off."""
+        resident = self._loaded.get(name)
+        if resident is not None:
+            resident.dead = True
+            for answer in resident.answers:
+                answer.cancel()
         if self._gone(name):
             self._record.happened("died", name)
 
