@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from brain.vram.books import Books
+from brain.vram.books import FROZEN_AFTER, Books
 from brain.vram.choosing import NOBODY, Chooser
 from brain.vram.decisions import Decision, DecisionKind
 from brain.vram.domains import Domain
@@ -30,13 +30,15 @@ class Idle:
     def after_use(self, place: Place, at: float) -> None:
         """The last holder of a model has left."""
         resident = self._books.residents[place]
-        if resident.leases or not self._books.is_movable(place):
+        if resident.leases or self._is_frozen(place):
             return
-        if resident.state == "draining" and resident.drain in ("admin", "pressure"):
+        if (resident.state == "draining" and resident.drain in ("admin", "pressure")) or (
+            resident.leaves_after_use and not self._books.waiting_for[place.model]
+        ):
             self._moves.start_unload(place, at=at)
-        elif self._books.waiting_for[place.model]:
+        elif not self._books.is_movable(place) or self._books.waiting_for[place.model]:
             return
-        elif resident.leaves_after_use or self._books.servers[place.server].draining:
+        elif self._books.servers[place.server].draining:
             self._moves.start_unload(place, at=at)
         elif resident.kept:
             return
@@ -47,6 +49,9 @@ class Idle:
 
     def tick(self, at: float) -> None:
         """Time passed."""
+        for place, resident in list(self._books.residents.items()):
+            if resident.state == "draining" and resident.drain in ("admin", "pressure"):
+                self.after_use(place, at)  # its server was silent when its last caller left
         limit = self._books.options.keep_alive_seconds
         if limit is not None:
             for place in self._unused(limit, at):
@@ -122,6 +127,9 @@ class Idle:
             and not self._books.residents[place].kept
             and self._seconds_unused(place, at) >= seconds
         ]
+
+    def _is_frozen(self, place: Place) -> bool:
+        return self._books.servers[place.server].silent >= FROZEN_AFTER
 
     def _is_idle(self, place: Place) -> bool:
         resident = self._books.residents[place]

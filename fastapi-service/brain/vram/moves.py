@@ -86,7 +86,8 @@ class Moves:
         assert not resident.leases, "a model in use never leaves"
         books.breaker.probe_ended(place.model, at, ok=None)
         server = books.servers[place.server]
-        park = server.sleeps and resident.state == "ready"
+        awake = resident.state in ("ready", "draining", "adopted")
+        park = server.sleeps and (awake or not server.loads)
         resident.drain, resident.leaves_after_use = "", False
         self.do(StartUnload(place, self.move(resident, "unloading"), park))
 

@@ -49,7 +49,7 @@ class Placing:
         books = self._books
         places = [Place(one.name, waiter.model) for one in usable]
         there = [place for place in places if self._is_there(place)]
-        free = [place for place in there if books.has_slot(place, books.residents[place])]
+        free = [place for place in there if self._is_free(place)]
         if free:
             return min(free, key=lambda place: books.servers[place.server].leases)
         absent = [place for place in places if place not in there]
@@ -61,6 +61,11 @@ class Placing:
         resident = self._books.residents.get(place)
         coming = self._books.domain_at(place).pending == place
         return coming or (resident is not None and resident.state in ("ready", "loading"))
+
+    def _is_free(self, place: Place) -> bool:
+        resident = self._books.residents.get(place)
+        ready = resident is not None and resident.state == "ready"
+        return ready and resident is not None and self._books.has_slot(place, resident)
 
     def _waited_long(self, waiter: Waiter, absent: list[Place], at: float) -> bool:
         """A second copy is worth it when the wait is longer than the load."""

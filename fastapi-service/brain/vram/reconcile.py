@@ -57,9 +57,10 @@ def apply_snapshot(books: Books, event: Snapshot) -> Difference:
         resident.missing += 1
         enough = 1 if resident.state in UNCONFIRMED or resident.suspect else MISSING_SNAPSHOTS
         (gone if resident.missing >= enough else missed).append(place)
+    there = {**event.inventory.parked, **event.inventory.loaded}
     found = [
         place
-        for model, size_gb in event.inventory.loaded.items()
+        for model, size_gb in there.items()
         if _adopt(books, Place(event.server, model), size_gb, event)
         for place in [Place(event.server, model)]
     ]
@@ -99,12 +100,14 @@ def _adopt(books: Books, place: Place, size_gb: float, event: Snapshot) -> bool:
         return False
     if not books.is_ours(place):
         return False
+    assert event.inventory is not None
+    asleep = place.model not in event.inventory.loaded
     spec = books.spec(place.model) or ModelSpec(name=place.model, size_gb=size_gb)
     books.version += 1
     books.residents[place] = Resident(
         spec=spec,
-        state="adopted",
-        charged_gb=size_gb or spec.size_gb,
+        state="parked" if asleep else "adopted",
+        charged_gb=size_gb if asleep else size_gb or spec.size_gb,
         epoch=books.version,
         measured=size_gb > 0,
         peak_gb=size_gb,
