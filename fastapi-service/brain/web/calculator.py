@@ -2,8 +2,8 @@
 Works out what people write as sums, exactly in decimals, with bounds on everything.
 
 The library simpleeval walks the expression; `sums` says what its signs mean. Numbers are decimals
-of 100 digits, so 0.1 + 0.2 is 0.3, and no step takes over 10 ms whatever the numbers are: what would pass
-10^9999 is refused.
+of 100 digits, so 0.1 + 0.2 is 0.3, and no step takes over 10 ms whatever the numbers are: what
+would pass 10^9999 is refused.
 """
 
 import ast

@@ -56,7 +56,7 @@ def check_url(text: str) -> httpx.URL:
         raise Refused("A web address with a name or password in it is not fetched.")
     host = host_of(url)
     odd = _ENDS_IN_NUMBER.search(host) and address_of(host.removesuffix(".")) is None
-    if odd or "%" in host or port == 0:
+    if odd or "%" in host or not 0 < port < 65536:
         raise Refused("This web address names its host in an odd way and is not fetched.")
     return url
 

@@ -14,7 +14,8 @@ from brain.web.index import Passage
 from brain.web.search import Hit
 
 # Control signs but tab and newline, soft hyphen, direction signs, zero-width space, line
-# separators, invisible operators, byte order mark, interlinear notes, tags. Joiners stay: scripts need them.
+# separators, invisible operators, byte order mark, interlinear notes, tags. Joiners stay: some
+# scripts need them.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
