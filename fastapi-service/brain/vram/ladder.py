@@ -57,6 +57,8 @@ class Ladder:
         self._level = Level.CALM
         self._last: _Action | None = None
         self._dropped = False
+        self._sent: set[Place] = set()
+        """Models sent away that are still there: one that stays must not hold up the others."""
 
     def step(self, at: float) -> None:
         """Say when the level changed, and do what it calls for now."""
@@ -68,11 +70,13 @@ class Ladder:
             return
         if pressure.pressing is Level.CALM or self._must_wait(at):
             return
+        self._sent.intersection_update(self._books.residents)
         for rung in self._rungs(pressure.pressing):
             expected_gb = rung(at)
             if expected_gb is not None:
                 self._last = _Action(at, expected_gb, self._books.machine.free_gb)
                 return
+        self._sent.clear()  # all had their turn: from the beginning
 
     def _changed(self, level: Level, reason: str) -> None:
         if level > self._level:
@@ -92,6 +96,7 @@ class Ladder:
 
     def _calm(self) -> None:
         self._last, self._dropped = None, False
+        self._sent.clear()
         for place, resident in self._books.residents.items():
             if resident.drain == "pressure":
                 self._moves.undrain(place)
@@ -155,7 +160,8 @@ class Ladder:
 
     def _send_idle(self, priority: Priority, at: float) -> float | None:
         """The idle model of that priority that is least worth its memory."""
-        some = [one for one in self._held(priority) if not one.leased and not one.wanted]
+        idle = [one for one in self._held(priority) if not one.leased and not one.wanted]
+        some = [one for one in idle if one.place not in self._sent]
         if priority is Priority.HIGH:
             some = [one for one in some if self._unused(one.place, at) >= PROTECTED_IDLE_SECONDS]
         if not some:
@@ -167,6 +173,7 @@ class Ladder:
 
         victim = min(some, key=worth)
         self._record(victim.place, f"it was idle and has priority {priority.name}", at)
+        self._sent.add(victim.place)
         self._moves.start_unload(victim.place, at=at)
         return victim.gb
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from brain.catalogue.models import ModelSpec, Priority
-from brain.vram.events import AbortLoad, DropFileCache
+from brain.vram.events import AbortLoad, DropFileCache, Failure
 from brain.vram.residents import Inventory
 
 STALLED = 40.0
@@ -88,6 +88,18 @@ def test_a_critical_level_takes_normal_models_too_and_says_so(full: Any) -> None
         full.unloaded()
     assert gone(full) == ["low", "low-too", "normal"]
     assert "🚨 CRITICAL PSI" in full.said()
+
+
+def test_a_model_that_does_not_leave_holds_up_no_other_and_has_its_turn_again(full: Any) -> None:
+    stays = Failure("failed", "it did not go")
+    for _ in range(70):
+        before = len(full.unloads())
+        squeeze(full, full=30.0, seconds=1)
+        for order in full.unloads()[before:]:
+            full.gone(order, failure=stays if order.place.model == "low" else None)
+            there = set(ROSTER) - set(gone(full)) | {"low"}
+            full.snapshot(Inventory(ROSTER, dict.fromkeys(there, 10.0)))
+    assert gone(full)[:4] == ["low", "low-too", "normal", "low"]
 
 
 def test_a_high_model_leaves_when_unused_for_half_an_hour_and_nothing_else_is_left(
