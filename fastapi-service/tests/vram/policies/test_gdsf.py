@@ -15,7 +15,7 @@ def test_the_one_that_is_used_less_leaves() -> None:
 
 
 def test_of_two_as_popular_the_one_that_loads_faster_leaves() -> None:
-    slow, fast = held("slow", 5, reload_seconds=50), held("fast", 5, reload_seconds=3)
+    slow, fast = held("slow", 5, reload_seconds=50, used=1), held("fast", 5, used=2)
     assert chosen(GDSF, view(slow, fast, need=5, rates={"slow": 0.01, "fast": 0.01})) == ["fast"]
 
 

@@ -33,6 +33,16 @@ def test_a_victim_that_a_larger_one_made_needless_is_spared() -> None:
     assert chosen(LRU, view(small, big, need=8)) == ["big"]
 
 
+def test_one_that_somebody_waits_for_leaves_before_one_that_answers() -> None:
+    answers, wanted = held("answers", 5, used=1, leased=True), held("wanted", 5, used=2, wanted=1)
+    assert chosen(LRU, view(answers, wanted, need=3)) == ["wanted"]
+
+
+def test_of_several_needless_victims_the_most_valuable_is_spared() -> None:
+    oldest, newer, big = held("oldest", 2, used=1), held("newer", 2, used=2), held("big", 8, used=3)
+    assert chosen(LRU, view(oldest, newer, big, need=10)) == ["big", "oldest"]
+
+
 def test_the_documents_spare_nobody() -> None:
     small, big = held("small", 1, used=1), held("big", 9, used=2)
     assert chosen(DOCUMENTS, view(small, big, need=8)) == ["big", "small"]

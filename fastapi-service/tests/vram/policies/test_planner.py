@@ -47,6 +47,15 @@ def test_what_always_follows_stays_although_it_is_used_less() -> None:
     assert names(PLANNER.choose(seen, planned(*ZOO, capacity_gb=20, rates=rates))) == ["b"]
 
 
+def test_what_comes_next_depends_on_the_model_that_is_being_loaded() -> None:
+    zoo = (*ZOO, known("d", 10))
+    rates = dict.fromkeys("abcd", 0.05)
+    values = planned(*zoo, capacity_gb=20, rates=rates, c="a", d="b", a="c", b="d")
+    models = (held("a", 10), held("b", 10))
+    assert names(PLANNER.choose(full(zoo[2], *models, capacity_gb=20), values)) == ["b"]
+    assert names(PLANNER.choose(full(zoo[3], *models, capacity_gb=20), values)) == ["a"]
+
+
 def test_a_high_priority_is_worth_four_times_its_loading() -> None:
     high = known("a", 10, priority=Priority.HIGH)
     values = planned(high, *ZOO[1:], capacity_gb=20, rates={"a": 0.04, "b": 0.08, "c": 0.05})
