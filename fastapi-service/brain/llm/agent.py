@@ -11,8 +11,10 @@ from typing import Any, cast
 
 from strands import Agent
 from strands.agent.conversation_manager import NullConversationManager
-from strands.types.content import Messages
+from strands.tools.executors import SequentialToolExecutor
+from strands.types.content import ContentBlock, Messages
 from strands.types.exceptions import EventLoopException, MaxTokensReachedException
+from strands.types.media import ImageFormat
 
 from brain.llm.chat_model import ChatModel
 from brain.llm.messages import Finished, Message
@@ -39,6 +41,9 @@ async def run(
         callback_handler=None,
         conversation_manager=NullConversationManager(),
         retry_strategy=None,
+        # One call after the other, in this task: cancelling an answer ends its tool at once, and a
+        # limit on the number of calls is a limit on work under way.
+        tool_executor=SequentialToolExecutor(),
     )
     usage = _Usage()
     truncated = False
@@ -76,4 +81,18 @@ class _Usage:
 
 
 def _strands(messages: Sequence[Message]) -> Messages:
-    return [{"role": one.role, "content": [{"text": one.text}]} for one in messages]
+    return [{"role": one.role, "content": _content(one)} for one in messages]
+
+
+def _content(message: Message) -> list[ContentBlock]:
+    text: ContentBlock = {"text": message.text}
+    images: list[ContentBlock] = [
+        {
+            "image": {
+                "format": cast(ImageFormat, media_type.removeprefix("image/")),
+                "source": {"bytes": raw},
+            }
+        }
+        for media_type, raw in message.images
+    ]
+    return [text, *images] if message.text or not images else images

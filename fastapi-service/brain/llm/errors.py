@@ -2,7 +2,8 @@
 What a model server says when it fails, in our words.
 
 InvalidRequest
-└─ ContextExceeded   chat.too_long
+├─ ContextExceeded   chat.too_long
+└─ CannotSee         file.unsupported
 """
 
 import re
@@ -34,6 +35,17 @@ class ContextExceeded(InvalidRequest):
         super().__init__(
             f"This conversation is too long for {model}. "
             "Please shorten the message, or reset or summarize the conversation."
+        )
+
+
+class CannotSee(InvalidRequest):
+    """A picture was to be shown to a model that has no eyes."""
+
+    code = "file.unsupported"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model} cannot see pictures. Please choose a model that can, or send text."
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import orjson
 from strands.types.content import ContentBlock, Messages
 
-from brain.llm.messages import Call, Result, Turn
+from brain.llm.messages import Call, Image, Result, Turn
 
 
 def turns_of(messages: Messages) -> list[Turn | Result]:
@@ -18,8 +18,9 @@ def turns_of(messages: Messages) -> list[Turn | Result]:
         turns.extend(_results(message["content"], names))
         text = "".join(block["text"] for block in message["content"] if "text" in block)
         thinking = "".join(_thinking(block) for block in message["content"])
-        if text or calls:
-            turns.append(Turn(message["role"], text, thinking, calls))
+        images = tuple(_images(message["content"]))
+        if text or calls or images:
+            turns.append(Turn(message["role"], text, thinking, calls, images))
     return turns
 
 
@@ -40,6 +41,13 @@ def _results(content: Iterable[ContentBlock], names: Mapping[str, str]) -> Itera
             )
             call_id = result["toolUseId"]
             yield Result(call_id, names.get(call_id, ""), "\n".join(parts))
+
+
+def _images(content: Iterable[ContentBlock]) -> Iterable[Image]:
+    for block in content:
+        if "image" in block:
+            image = block["image"]
+            yield f"image/{image['format']}", image["source"]["bytes"]
 
 
 def _thinking(block: ContentBlock) -> str:

@@ -10,12 +10,20 @@ Think = bool | Literal["low", "medium", "high"]
 """Whether a model is to think before it answers, and how long."""
 
 
+Image = tuple[str, bytes]
+"""A picture: its media type (`MEDIA_TYPES`) and the bytes of the file."""
+
+MEDIA_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""Of the pictures that are passed on; these every kind of server reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation. Only a model that sees may be given `images`."""
 
     role: Literal["user", "assistant"]
     text: str
+    images: Sequence[Image] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +95,7 @@ class Turn:
     text: str
     thinking: str = ""
     calls: Sequence[Call] = ()
+    images: Sequence[Image] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Protocol: docs/api.md and api/types.go in Ollama's repository. Zero counts are l
 tool calls come whole in one line.
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -118,6 +119,8 @@ def _message(turn: Turn | Result) -> dict[str, Any]:
             "tool_call_id": turn.id,
         }
     message: dict[str, Any] = {"role": turn.role, "content": turn.text}
+    if turn.images:
+        message["images"] = [b64encode(raw).decode() for _, raw in turn.images]
     if turn.thinking and turn.calls:
         message["thinking"] = turn.thinking  # lets the model go on where it was before the tool
     if turn.calls:

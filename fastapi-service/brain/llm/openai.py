@@ -6,6 +6,7 @@ comes as `reasoning_content` or `reasoning`, usage may be missing although it wa
 arguments of a tool call come in pieces.
 """
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +154,7 @@ def _form(schema: Schema) -> dict[str, Any]:
 def _message(turn: Turn | Result) -> dict[str, Any]:
     if isinstance(turn, Result):
         return {"role": "tool", "content": turn.text, "tool_call_id": turn.id}
-    message: dict[str, Any] = {"role": turn.role, "content": turn.text}
+    message: dict[str, Any] = {"role": turn.role, "content": _content(turn)}
     if turn.calls:
         message["tool_calls"] = [
             {
@@ -167,6 +168,17 @@ def _message(turn: Turn | Result) -> dict[str, Any]:
             for call in turn.calls
         ]
     return message
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """Text alone stays a string: templates of models that cannot see know nothing else."""
+    if not turn.images:
+        return turn.text
+    text = [{"type": "text", "text": turn.text}] if turn.text else []
+    urls = [
+        f"data:{media_type};base64,{b64encode(raw).decode()}" for media_type, raw in turn.images
+    ]
+    return [*text, *({"type": "image_url", "image_url": {"url": url}} for url in urls)]
 
 
 def _tool(spec: ToolSpec) -> dict[str, Any]:

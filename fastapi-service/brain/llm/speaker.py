@@ -10,15 +10,18 @@ import structlog
 from pydantic import BaseModel
 from strands.types.tools import ToolSpec
 
+from brain.catalogue.models import ModelSpec
 from brain.llm.agent import run
 from brain.llm.chat_model import ChatModel, deaf
 from brain.llm.connection import Connection, Patience, new_session
 from brain.llm.dialect import Dialect, Stop, Wish
+from brain.llm.errors import CannotSee
 from brain.llm.messages import (
     Call,
     Finished,
     Heard,
     Leased,
+    Message,
     Piece,
     Prompt,
     Sampling,
@@ -26,6 +29,7 @@ from brain.llm.messages import (
     Text,
     Thinking,
     Tool,
+    Turn,
 )
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
@@ -86,12 +90,13 @@ class Speaker:
         before it is asked; `arrived` and `patient` are those of `Orchestrator.lease`.
 
         Raises what that raises, `BackendFailed`, `BackendUnreachable`, `ModelUnavailable`,
-        `LoadFailed`, `ContextExceeded`; `ModelLost` as soon as the model has left memory.
-        Cancelling gives the lease back and closes the connection at once.
+        `LoadFailed`, `ContextExceeded`, `CannotSee`; `ModelLost` as soon as the model has left
+        memory. Cancelling gives the lease back and closes the connection at once.
         """
         async with self._vram.lease(
             prompt.model, tell=tell, arrived=arrived, patient=patient
         ) as lease:
+            _check_eyes(lease.spec, prompt.messages)
             await begin()
             hear(Leased(lease))
             wish = Wish(
@@ -131,6 +136,7 @@ class Speaker:
         async with self._vram.lease(
             script.model, tell=tell, arrived=arrived, patient=patient
         ) as lease:
+            _check_eyes(lease.spec, [one for one in script.turns if isinstance(one, Turn)])
             yield Leased(lease)
             wish = Wish(
                 spec=lease.spec,
@@ -199,6 +205,12 @@ class Speaker:
             self._session, server=lease.server, model=lease.spec.name, patience=self._patience
         )
         return ChatModel(connection, dialect=DIALECTS[lease.server.kind], wish=wish, hear=hear)
+
+
+def _check_eyes(spec: ModelSpec, messages: Sequence[Message | Turn]) -> None:
+    """Raise `CannotSee` for pictures that a blind model would be given, who might make them up."""
+    if not spec.vision and any(one.images for one in messages):
+        raise CannotSee(spec.name)
 
 
 class _Observed:

@@ -50,6 +50,15 @@ size_gb = 80
 server = "openai"
 capabilities = ["completion", "tools", "thinking"]
 [[models]]
+name = "seer"
+size_gb = 1
+capabilities = ["completion", "vision", "tools"]
+[[models]]
+name = "remote-seer"
+size_gb = 80
+server = "openai"
+capabilities = ["completion", "vision", "tools"]
+[[models]]
 name = "remote-slow"
 size_gb = 80
 server = "openai"
@@ -67,6 +76,7 @@ arguments = { city = "Rome" }
 
 
 REMOTE = ModelSpec(name="remote", size_gb=80, backend="sglang", thinking="boolean", tools=True)
+REMOTE_SEER = ModelSpec(name="remote-seer", size_gb=80, backend="sglang", tools=True, vision=True)
 
 
 @dataclass
@@ -137,7 +147,7 @@ async def talking(
 ) -> AsyncIterator[Talk]:
     clock = SystemClock()
     vram = Orchestrator(
-        specs={**load_profile("conservative").models, "remote": REMOTE},
+        specs={**load_profile("conservative").models, "remote": REMOTE, "remote-seer": REMOTE_SEER},
         backends=[
             *([OllamaBackend(ollama_url)] if ollama_url else []),
             *([OpenAIBackend(openai_url)] if openai_url else []),
