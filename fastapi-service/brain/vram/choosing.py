@@ -83,7 +83,7 @@ class Chooser:
         """
         if not isinstance(self._policy, SetPlanner) or not domain.is_stale or domain.is_solving:
             return None
-        domain.is_stale, domain.is_solving = False, True
+        domain.is_stale = False
         fixed = sum(
             one.charged_gb
             for _, one in self._books.inside(domain)
@@ -91,7 +91,6 @@ class Chooser:
         )
         zoo = self._zoo(domain, at)
         if len(zoo) > MAX_ZOO:
-            domain.is_solving = False
             return None
         plan = problem(
             [self._known(one) for one in zoo],
@@ -99,6 +98,9 @@ class Chooser:
             self.rates(at),
             self._books.demand.follows(),
         )
+        if not plan.zoo:
+            return None
+        domain.is_solving = True
         return Solve(domain.name, plan, domain.values)
 
     def _zoo(self, domain: Domain, at: float) -> list[Place]:

@@ -25,6 +25,8 @@ from brain.vram.residents import Place, Resident, Waiter
 from brain.vram.room import Room, room_at
 
 STARVED_SECONDS = 60.0
+MOST_TURNS = 8
+"""Rounds that only changed whose turn it is; one is enough, and there is an end in any case."""
 Absent = list[tuple[Waiter, Place]]
 
 
@@ -38,6 +40,8 @@ class Order:
         self._placing = Placing(books, chooser)
         self._admission = Admission(books, moves)
         self._homes: dict[str, Place] = {}
+        self._has_turned = False
+        """It is another caller's turn than before the newest round: who stood back may go."""
 
     def forget_homes(self) -> None:
         """Servers changed: the short way is looked up again."""
@@ -60,15 +64,22 @@ class Order:
 
     def dispatch(self, at: float) -> None:
         """Start everything that can start."""
-        while self._pass(at):
-            pass
+        turns = 0
+        while turns < MOST_TURNS:
+            if not self._pass(at):
+                turns += 1
+                if not self._has_turned:
+                    return
 
     def _pass(self, at: float) -> bool:
         """One round; True when something happened that may let more begin."""
         absent = self._serve(at)
-        again = False
+        again = self._has_turned = False
         for domain in self._books.domains.values():
+            head, contested = domain.head, domain.contested
             again = self._advance(domain, absent.get(domain.name, []), at) or again
+            if contested and (head, contested) != (domain.head, domain.contested):
+                self._has_turned = True
         return again
 
     # ------------------------------------------------------------ what is there

@@ -53,6 +53,8 @@ class Placing:
         if free:
             return min(free, key=lambda place: books.servers[place.server].leases)
         absent = [place for place in places if place not in there]
+        if there:
+            absent = [place for place in absent if self._may_be_copied(place, there)]
         if there and not (absent and self._waited_long(waiter, absent, at)):
             return there[0]
         return min(absent, key=lambda place: self._regret(place, at))
@@ -66,6 +68,12 @@ class Placing:
         resident = self._books.residents.get(place)
         ready = resident is not None and resident.state == "ready"
         return ready and resident is not None and self._books.has_slot(place, resident)
+
+    def _may_be_copied(self, place: Place, there: list[Place]) -> bool:
+        """A second copy in the memory of the first makes nobody leave, least of all the first."""
+        domains = [self._books.domain_at(one).name for one in there]
+        elsewhere = self._books.domain_at(place).name not in domains
+        return elsewhere or room_at(self._books, place).to_free_gb <= ROUNDING_GB
 
     def _waited_long(self, waiter: Waiter, absent: list[Place], at: float) -> bool:
         """A second copy is worth it when the wait is longer than the load."""
