@@ -14,6 +14,7 @@ Prints a table, writes `benchmarks/results/soak-<time>.json`; exit status 1 on a
 """
 
 import argparse
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +56,7 @@ async def soak(platform: Platform, options: argparse.Namespace) -> dict[str, Any
     bot = Random(rng.random())
     people.append(Person(platform, ledger, "bot", bot, at_once=4, path="/ws/discord"))
     people += [Caller(platform, ledger, f"caller{n}", Random(rng.random())) for n in range(3)]
-    gauges, mischief = Gauges(platform), Mischief(platform, Random(rng.random()))
+    gauges, mischief = Gauges(platform), Mischief(platform, Random(rng.random()), calm=options.calm)
     began, seconds = monotonic(), options.minutes * 60
     kills = [began + share * seconds for share in KILLS[: max(1, round(options.minutes))]]
     async with anyio.create_task_group() as tasks:
@@ -132,6 +133,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--people", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calm", action="store_true", help="no stalls and no hog: ends sooner")
+    parser.add_argument("--folder", type=Path, help="for logs, stores and the result; new")
     return parser.parse_args()
 
 
@@ -139,13 +142,16 @@ def main() -> None:
     """Exit status 1 on a violation."""
     options = parsed()
     when = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")  # noqa: TID251 - names the result
-    with running(BENCHMARKS.parent / "data" / "bench" / f"soak-{when}") as platform:
+    folder = options.folder or BENCHMARKS.parent / "data" / "bench" / f"soak-{when}"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing stays behind
+    with running(folder) as platform:
         result = anyio.run(soak, platform, options)
     say("\n".join(table(result)))
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"soak-{when}.json"
-    path.write_bytes(dumped({"at": when, **vars(options), **result}))
-    say(f"\nWritten to {path.relative_to(BENCHMARKS.parent)}.")
+    path = folder / "soak.json" if options.folder else RESULTS / f"soak-{when}.json"
+    given = {name: getattr(options, name) for name in ("minutes", "people", "seed")}
+    path.write_bytes(dumped({"at": when, **given, **result}))
+    say(f"\nWritten to {path}.")
     sys.exit(bool(result["violations"]))
 
 

@@ -6,6 +6,7 @@ written in the form of /proc/meminfo; the stalls are the kernel's own, of the co
 hogs where one can be made. Nothing enforces the limit: that it was kept is what is to be shown.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -134,7 +135,7 @@ class SmallMachine:
 def _group(name: str) -> Path | None:
     """A control group of our own with stalls of its own; None where we may not make one."""
     for root in GROUPS:
-        group = root / f"trollama-{name}"
+        group = root / f"trollama-{os.getpid()}-{name}"
         try:
             if (root / "memory.pressure").exists():
                 group.mkdir()
