@@ -278,7 +278,7 @@ class FileStore:
         if not FILE_ID.fullmatch(name):
             return False  # not ours
         kept = await self._row(name)
-        if name in self._holds or (kept is not None and self._is_alive(kept)):
+        if kept is not None and self._is_alive(kept):
             return False
         if kept is None:
             # Its row may be on its way: bytes come first.

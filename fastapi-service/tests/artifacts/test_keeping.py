@@ -39,6 +39,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+async def remove(files: FileStore, one: Kept) -> None:
+    await files.remove(one.file_id, owner=one.owner)
+
+
 class Away:
     """A store that does not write."""
 
@@ -153,6 +157,32 @@ async def test_room_comes_back_when_files_expire(files: FileStore, clock: Manual
     await kept(files, 1000)
     await clock.advance(HOUR)
     await kept(files, 1000)
+
+
+async def test_a_stream_is_stopped_where_the_room_ends(files: FileStore) -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b"x" * 100
+
+    with pytest.raises(FileTooLarge, match="does not fit"):
+        async with files.received(endless(), owner="anna", filename="a", limit=10**9):
+            pass
+    assert taken == 11
+
+
+async def test_room_that_was_taken_meanwhile_is_not_given_twice(files: FileStore) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 300
+        await kept(files, 600)
+        yield b"x" * 300
+
+    with pytest.raises(FileTooLarge, match="does not fit"):
+        async with files.received(slow(), owner="anna", filename="a", limit=1000) as part:
+            await part.keep("text/plain", ttl_seconds=HOUR)
 
 
 async def test_two_at_once_do_not_share_the_last_room(files: FileStore) -> None:
@@ -287,7 +317,6 @@ async def test_a_file_that_is_on_its_way_out_cannot_be_held(
     files: FileStore, store: Store, folder: Path, clock: ManualClock
 ) -> None:
     one = await kept(files)
-    await clock.advance(HOUR)
     reached, go_on = anyio.Event(), anyio.Event()
 
     class Slow(Away):
@@ -298,7 +327,7 @@ async def test_a_file_that_is_on_its_way_out_cannot_be_held(
 
     slow = FileStore(Slow(store), folder=folder, quota_bytes=1000, clock=clock)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(slow.sweep)
+        tasks.start_soon(remove, slow, one)
         await reached.wait()
         with pytest.raises(NoSuchFile):
             await slow.hold("r1", [one.file_id], owner="anna")
