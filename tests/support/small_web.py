@@ -64,9 +64,8 @@ class Site:
 
     async def serve(self, stream: ByteStream) -> None:
         self.connections += 1
-        async with stream:
-            gone = (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError)
-            with suppress(*gone):
+        with suppress(anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
+            async with stream:
                 await self._answer(stream)
 
     async def _answer(self, stream: ByteStream) -> None:
@@ -98,7 +97,7 @@ async def serving(
 ) -> AsyncIterator[Site]:
     """A site at `address`. Put what it holds into `paths`."""
     plain = await anyio.create_tcp_listener(local_host=address, local_port=port)
-    listener: Any = TLSListener(plain, tls) if tls else plain
+    listener: Any = TLSListener(plain, tls, standard_compatible=False) if tls else plain
     site = Site(address, plain.extra(SocketAttribute.local_port))
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, site.serve)
@@ -114,6 +113,7 @@ class Names:
     asked: list[str] = field(default_factory=list)
 
     async def __call__(self, host: str, port: int) -> list[Address]:
+        host = host.removesuffix(".")
         self.asked.append(host)
         if host not in self.answers:
             try:

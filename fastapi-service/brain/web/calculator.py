@@ -27,7 +27,7 @@ _LIMITS = decimal.Context(
     Emax=9999,
     Emin=-9999,
     rounding=decimal.ROUND_HALF_EVEN,
-    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.Underflow],
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.Subnormal],
 )
 _SIGNS = str.maketrans(
     {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "²": "^2", "³": "^3", "π": "pi",
@@ -62,7 +62,7 @@ def evaluate(expression: str) -> str:
             raise NotWorkedOut("This divides by zero.") from wrong
         except decimal.Overflow as wrong:
             raise NotWorkedOut("The result is too large to be written down.") from wrong
-        except decimal.Underflow as wrong:
+        except decimal.Subnormal as wrong:
             raise NotWorkedOut("The result is too small to be written down.") from wrong
         except ArithmeticError as wrong:
             raise NotWorkedOut("This has no value among the real numbers.") from wrong

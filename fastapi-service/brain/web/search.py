@@ -52,8 +52,8 @@ class SearxSearch:
         self._server = server
 
     async def find(self, query: str, limit: int) -> list[Hit]:
+        params = {"q": shortened(query), "format": "json"}
         try:
-            params = {"q": shortened(query), "format": "json"}
             answer = await self._server.get("/search", params=params)
         except BoundaryError as failed:
             log.warning("search.failed", engine="searxng", reason=failed.message)
@@ -96,10 +96,11 @@ class LibrarySearch:
         self._places = anyio.CapacityLimiter(LIBRARY_AT_ONCE)
 
     async def find(self, query: str, limit: int) -> list[Hit]:
+        words = shortened(query)
         try:
             with anyio.fail_after(self._seconds):
                 rows = await anyio.to_thread.run_sync(
-                    self._ask, shortened(query), limit,
+                    self._ask, words, limit,
                     abandon_on_cancel=True, limiter=self._places,
                 )  # fmt: skip
         except TimeoutError as late:

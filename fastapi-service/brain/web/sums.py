@@ -8,7 +8,9 @@ from decimal import (
     ROUND_HALF_UP,
     Decimal,
     DivisionByZero,
+    Inexact,
     InvalidOperation,
+    getcontext,
 )
 from functools import reduce
 from math import factorial, gcd, lcm
@@ -19,6 +21,8 @@ from brain.web.errors import NotWorkedOut
 
 MAX_FACTORIAL = 3000
 MAX_PLACES = 100
+_NOISE = Decimal("1e-90")
+"""Of 100 digits, what ten may be wrong by."""
 
 
 def modulo(a: Decimal, b: Decimal) -> Decimal:
@@ -66,6 +70,12 @@ def logarithm(x: Decimal, base: Decimal | None = None) -> Decimal:
     power = x.ln() / base.ln()
     exact = power.to_integral_value()
     return exact if abs(exact) < 10_000 and base**exact == x else power
+
+
+def _without_noise(result: Decimal, term: Decimal) -> Decimal:
+    """0 where only the last digits of rounded numbers are left: sqrt(2)^2 - 2."""
+    rounded_before = getcontext().flags[Inexact]
+    return Decimal(0) if rounded_before and abs(result) < abs(term) * _NOISE else result
 
 
 def _integer(x: Decimal, least: int, most: int) -> int:
@@ -121,8 +131,8 @@ NAMES: Mapping[str, Callable[[], Decimal]] = {
 }
 
 OPERATORS: Mapping[type[Any], Callable[..., Decimal]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
+    ast.Add: lambda a, b: _without_noise(a + b, a),
+    ast.Sub: lambda a, b: _without_noise(a - b, a),
     ast.Mult: lambda a, b: a * b,
     ast.Div: lambda a, b: a / b,
     ast.FloorDiv: whole,
