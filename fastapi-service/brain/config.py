@@ -42,6 +42,8 @@ Seconds = Annotated[float, _number("a number of seconds above 0", lambda given: 
 Count = Annotated[int, _number("a whole number, 1 or more", _is_count)]
 Gigabytes = Annotated[float, _number("a number of GB above 0", lambda given: given > 0)]
 SpareGigabytes = Annotated[float, _number("a number of GB, 0 or more", lambda given: given >= 0)]
+Megabytes = Annotated[float, _number("a number of MB above 0", lambda given: given > 0)]
+Hours = Annotated[float, _number("a number of hours above 0", lambda given: given > 0)]
 Percent = Annotated[
     float, _number("a share of time in per cent, above 0, at most 100", lambda x: 0 < x <= 100)
 ]
@@ -140,7 +142,31 @@ class MemorySettings(BaseSettings):
         return self
 
 
-class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings):
+class FileSettings(BaseSettings):
+    """Files that people send and files that answers hand over."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    max_file_size_mb: Megabytes = 10
+    """The largest file that is read, in MB (10^6 bytes)."""
+
+    upload_cleanup_hours: Hours = 1
+    """Hours a sent file is kept; one that a waiting question needs stays until its end."""
+
+    artifact_ttl_hours: Hours = 12
+    """Hours a file that came out of an answer can be fetched, and the longest a link to it is
+    good."""
+
+    public_url: Url | None = None
+    """What links to files begin with; unset: the loopback address of the brain."""
+
+    discord_api_base: Url = "https://discord.com/api/v10"
+    """Discord's HTTP interface, or a stand-in; files are also taken from its host."""
+
+
+class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, FileSettings):
     """Frozen and checked at start; a wrong value stops the brain with a sentence."""
 
     model_config = SettingsConfigDict(
@@ -191,6 +217,12 @@ class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings):
 
     token_gap_seconds: Seconds = 120
     """How long a model may stay silent between two tokens."""
+
+    search_url: Url | None = None
+    """A SearXNG that searches the web; unset: public engines, by the library ddgs."""
+
+    fetch_allow: str = ""
+    """Private hosts whose pages may be read all the same: `host:port` or networks, by commas."""
 
     enable_streaming: bool = True
     """Whether answers are shown while they grow."""

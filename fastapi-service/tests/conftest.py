@@ -121,7 +121,7 @@ def start(tmp_path: Path) -> Start:
                 **{"ollama_host": servers.ollama_url, "sglang_endpoint": servers.openai_url}
                 | overrides,
             )
-            tables = ("jobs", "conversations", "users", "models")
+            tables = ("jobs", "conversations", "users", "models", "webpage_chunks")
             async with open_store(settings, tables=tables, clock=SystemClock()) as store:
                 outage = Outage(store)
                 counting = CountingStore(outage)

@@ -1,7 +1,8 @@
 """An answer that is being made, and what is said meanwhile about how far it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation
@@ -9,12 +10,27 @@ from brain.jobs.job import Job
 from brain.jobs.queue import Claim
 from brain.jobs.slots import Slot
 from brain.llm.messages import Finished
+from brain.llm.tools.toolbox import Toolbox
 from brain.routing.routes import Choice
 from brain.vram.orchestrator import Lease, Progress
 from shared.protocol import Stage, Status, ToClient, Usage
 
 Tell = Callable[[ToClient], None]
 OTHERS_FIRST = "the model is ready; answers that were begun meanwhile come first"
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """
+    The tools of an answer, the layers of the system prompt that go with them, the tokens of the
+    context that their results may need, and what was found before the model speaks.
+    """
+
+    toolbox: Toolbox
+    tools: Sequence[Callable[..., Any]]
+    layers: Sequence[str]
+    reserved_tokens: int
+    found: str = ""
 
 
 @dataclass(slots=True)
@@ -35,6 +51,9 @@ class Draft:
     checkpoint: Checkpoint | None = None
     routed_at: float | None = None
     first_token_at: float | None = None
+    looked_up: LookedUp | None = None
+    paused: bool = False
+    """A tool was used since the last words."""
 
     @property
     def job(self) -> Job:
@@ -43,6 +62,12 @@ class Draft:
     @property
     def text(self) -> str:
         return "".join(self.pieces)
+
+    def joined(self, text: str) -> str:
+        """The next piece, in a paragraph of its own when a tool was used before it."""
+        apart = self.paused and self.pieces
+        self.paused = False
+        return f"\n\n{text}" if apart else text
 
     def usage(self) -> Usage:
         """

@@ -1,8 +1,8 @@
 """
 One question, step by step. The only file that knows the order.
 
-    load the conversation → choose the route → fit the window → speak → what to remember
-                                                                      → too long? → compaction
+    load the conversation → choose the route → look up → fit the window → speak → to be remembered
+                                                                                → too long? compact
 
 Steps do not know each other; plain values go from one to the next. What happens meanwhile is told
 through `tell` as frames; the answer comes back as data.
@@ -20,6 +20,15 @@ from brain.chat.draft import (
     your_turn,
 )
 from brain.chat.errors import EmptyAnswer, NothingToSummarize
+from brain.chat.looking_up import (
+    LookingUp,
+    framed,
+    instructed,
+    reserved,
+    sources_of,
+    tools_of,
+    used_tools,
+)
 from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation, Entry
 from brain.context.repository import ConversationRepository
@@ -58,6 +67,7 @@ class Turn:
         vram: Orchestrator,
         estimates: Estimates,
         compaction: Compaction,
+        looking_up: LookingUp,
         clock: Clock,
         streaming: bool,
     ) -> None:
@@ -67,6 +77,7 @@ class Turn:
         self._vram = vram
         self._estimates = estimates
         self._compaction = compaction
+        self._looking_up = looking_up
         self._clock = clock
         self._streaming = streaming
 
@@ -105,6 +116,7 @@ class Turn:
         )
         await your_turn(draft, tell)
         draft.routed_at = self._clock.now()
+        draft.looked_up = await self._looking_up.begin(draft, tell)
         await self._speak_fitting(draft, tell)
         if not draft.text.strip():
             raise EmptyAnswer(draft.choice.model)
@@ -172,10 +184,12 @@ class Turn:
         assert choice is not None
         others = set(conversation.participants) - {job.user_id}
         fitted = fit(
-            system=system_prompt(choice.route, job.surface, job.options.language),
+            system=instructed(
+                draft, system_prompt(choice.route, job.surface, job.options.language)
+            ),
             entries=conversation.recent,
-            question=Entry("user", job.text, job.user_name),
-            context_tokens=context_tokens,
+            question=Entry("user", framed(draft), job.user_name),
+            context_tokens=context_tokens - reserved(draft),
             name_speakers=bool(others),
             checkpoint=conversation.checkpoint,
             ratio=self._estimates.ratio(choice.model),
@@ -189,6 +203,7 @@ class Turn:
             messages=fitted.messages,
             think=job.options.think,
             temperature=job.options.temperature,
+            tools=tools_of(draft),
         )
         return prompt, fitted.estimated
 
@@ -220,9 +235,12 @@ class Turn:
                 patient=draft.job.options.model is None,
             )
             draft.ends(finished)
-            self._estimates.learn(prompt.model, estimated=estimated, counted=finished.input_tokens)
+            if not used_tools(draft):
+                counted = finished.input_tokens
+                self._estimates.learn(prompt.model, estimated=estimated, counted=counted)
 
     def _piece(self, draft: Draft, text: str, tell: Tell, *, shown: bool) -> None:
+        text = draft.joined(text)
         draft.size += len(text.encode())
         draft.heard += 1
         if draft.first_token_at is None:
@@ -254,6 +272,7 @@ class Turn:
             model=choice.model,
             why=f"{choice.why} (rehearsal)" if rehearsal else choice.why,
             rehearsal=rehearsal,
+            sources=sources_of(draft),
             usage=draft.usage(),
             timings=self._timings(draft),
         )

@@ -26,6 +26,13 @@ from brain.vram.errors import BackendFailed
 T = TypeVar("T", bound=BaseModel)
 
 
+MAX_ROUNDS = 16
+"""Rounds of one answer in which a model may call tools; afterwards it is offered none."""
+
+MAX_ROUNDS_MORE = 4
+"""For a model that calls tools it was not offered; then its answer has failed."""
+
+
 def deaf(_: Text | Thinking) -> None:
     """For who waits for the whole answer."""
 
@@ -50,6 +57,7 @@ class ChatModel(Model):
         self._dialect = dialect
         self._wish = wish
         self._hear = hear
+        self._rounds = 0
 
     def close(self) -> None:
         """End the call under way; the server stops working for it."""
@@ -81,9 +89,13 @@ class ChatModel(Model):
 
         Raises our own errors; Strands wraps them, and `agent` unwraps them again.
         """
+        self._rounds += 1
+        if self._rounds > MAX_ROUNDS + MAX_ROUNDS_MORE:
+            raise BackendFailed(self._wish.spec.name, "it calls tools without an end")
+        tools = tool_specs if tool_specs and self._rounds <= MAX_ROUNDS else ()
         blocks = _Blocks()
         yield {"messageStart": {"role": "assistant"}}
-        answer = self.said(turns_of(messages), tools=tool_specs or (), system=system_prompt)
+        answer = self.said(turns_of(messages), tools=tools, system=system_prompt)
         async with aclosing(answer):
             async for said in answer:
                 if isinstance(said, Text | Thinking):

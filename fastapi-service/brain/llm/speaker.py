@@ -33,6 +33,7 @@ from brain.llm.messages import (
 )
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
+from brain.llm.vectors import question, vectors_of
 from brain.vram.errors import ModelLost, ServerKind
 from brain.vram.orchestrator import Lease, Orchestrator, Progress, ignore
 from shared.clock import Clock
@@ -197,14 +198,24 @@ class Speaker:
                     return event["output"]
         raise AssertionError("structured_output gives one event or raises")
 
+    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """One vector a text, by an embedding model. Raises as `speak` does; nobody is told."""
+        async with self._vram.lease(model) as lease:
+            path, body = question(lease, texts)
+            async with aclosing(self._connection(lease).lines(path, body)) as lines:
+                return vectors_of(model, b"".join([line async for line in lines]))
+
     def _model(
         self, lease: Lease, wish: Wish, *, hear: Callable[[Text | Thinking], None] = deaf
     ) -> ChatModel:
+        connection = self._connection(lease)
+        return ChatModel(connection, dialect=DIALECTS[lease.server.kind], wish=wish, hear=hear)
+
+    def _connection(self, lease: Lease) -> Connection:
         assert self._session is not None, "the speaker is used inside its `async with`"
-        connection = Connection(
+        return Connection(
             self._session, server=lease.server, model=lease.spec.name, patience=self._patience
         )
-        return ChatModel(connection, dialect=DIALECTS[lease.server.kind], wish=wish, hear=hear)
 
 
 def _check_eyes(spec: ModelSpec, messages: Sequence[Message | Turn]) -> None:

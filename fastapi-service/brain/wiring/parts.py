@@ -18,6 +18,7 @@ from brain.chat.completion_desk import CompletionDesk
 from brain.chat.desk import Desk
 from brain.chat.identities import Identities
 from brain.chat.likely import Likely
+from brain.chat.looking_up import LookingUp
 from brain.chat.maintenance import Maintenance
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
@@ -28,8 +29,10 @@ from brain.context.repository import ConversationRepository
 from brain.context.shelf import Shelf
 from brain.jobs.queue import JobQueue
 from brain.jobs.repository import JobRepository
+from brain.llm.embedding import Embedder
 from brain.llm.speaker import Speaker
 from brain.llm.tokens import Estimates
+from brain.llm.tools.toolbox import Web
 from brain.metrics import Metrics
 from brain.people.forgetting import Forgetting
 from brain.people.history import History
@@ -38,13 +41,14 @@ from brain.routing.classifier import Classifier
 from brain.routing.router import Router
 from brain.vram.orchestrator import Orchestrator
 from brain.wiring.memory import open_memory, orchestrator, owned
+from brain.wiring.web import open_web
 from shared.background import keep_running
 from shared.clock import Clock, SystemClock
 from shared.http import Peer
 from shared.store import Store, open_store
 from shared.tokens import TokenVerifier
 
-TABLES = ("jobs", "conversations", "users", "models")
+TABLES = ("jobs", "conversations", "users", "models", "webpage_chunks")
 REVOCATIONS_EVERY_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 3.0
 AUTH_SECONDS = 1.0
@@ -121,8 +125,25 @@ async def running(
                 token_gap_seconds=settings.token_gap_seconds,
             )
         )
+        embedder = Embedder(speaker, vram, model=profile.roles["embedding"])
+        web = await stack.enter_async_context(
+            open_web(
+                settings,
+                store=store,
+                embed=embedder,
+                embedding_model=profile.roles["embedding"],
+                clock=clock,
+            )
+        )
         brain = _build(
-            settings, profile, store=store, clock=clock, auth=auth, vram=vram, speaker=speaker
+            settings,
+            profile,
+            store=store,
+            clock=clock,
+            auth=auth,
+            vram=vram,
+            speaker=speaker,
+            web=web,
         )
         await stack.enter_async_context(owned(vram, watch, settings, store=store, clock=clock))
         async with anyio.create_task_group() as tasks:
@@ -148,6 +169,7 @@ def _build(
     auth: Peer,
     vram: Orchestrator,
     speaker: Speaker,
+    web: Web,
 ) -> Brain:
     jobs = JobRepository(store, clock=clock)
     conversations = ConversationRepository(store, clock=clock)
@@ -191,6 +213,7 @@ def _build(
         vram=vram,
         estimates=estimates,
         compaction=compaction,
+        looking_up=LookingUp(web, vram=vram, estimates=estimates, clock=clock),
         clock=clock,
         streaming=settings.enable_streaming,
     )

@@ -1,0 +1,80 @@
+"""
+What an answer rests on, and what it may reach: numbered sources, and the addresses that are open.
+
+Pure state of one answer. An address is open when the person wrote it, a search found it, or it
+stands in a page that was read, and then only exactly as it stands there: a model that was talked
+into carrying something off has no address to carry it to.
+"""
+
+import re
+from dataclasses import dataclass
+
+import httpx
+
+from brain.web.errors import Refused
+from brain.web.guard import check_url
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
+_BEHIND = ".,;:!?…*_~]、。）】»”’"
+"""Signs that end a sentence or a quotation more often than an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A page whose text the model was given, under this number."""
+
+    number: int
+    title: str
+    url: str
+
+
+class Sources:
+    """Numbers are given once, from 1, in the order in which pages are first read."""
+
+    def __init__(self) -> None:
+        self._cited: dict[str, Cited] = {}
+        self._open: set[str] = set()
+
+    @property
+    def cited(self) -> tuple[Cited, ...]:
+        """All of them, by number."""
+        return tuple(self._cited.values())
+
+    def cite(self, url: str, title: str) -> int:
+        """The number of the page at `url`, which the model is about to be given."""
+        if url not in self._cited:
+            self._cited[url] = Cited(len(self._cited) + 1, title or url, url)
+        return self._cited[url].number
+
+    def open(self, url: str) -> None:
+        """Let `url` be read."""
+        self._open.add(plain(url))
+
+    def open_all_in(self, text: str) -> None:
+        """Let every address that stands in `text` be read."""
+        for url in addresses_in(text):
+            self.open(url)
+
+    def is_open(self, url: str) -> bool:
+        """Whether `url` may be read."""
+        return plain(url) in self._open
+
+
+def addresses_in(text: str) -> list[str]:
+    """The web addresses written out in `text`, without what ends the sentence around them."""
+    found = []
+    for match in _ADDRESS.finditer(text):
+        url = match.group().rstrip(_BEHIND)
+        while url.endswith(")") and url.count("(") < url.count(")"):
+            url = url[:-1].rstrip(_BEHIND)
+        found.append(url)
+    return found
+
+
+def plain(url: str) -> str:
+    """`url` as addresses are compared: its own spelling of the same address, without a fragment."""
+    try:
+        address = check_url(url.strip())
+    except Refused:
+        return url.strip()
+    return str(httpx.URL(address).copy_with(fragment=None))
