@@ -4,9 +4,8 @@ import base64
 import binascii
 from collections.abc import AsyncIterable, AsyncIterator
 
-from brain.artifacts.errors import FileTooLarge, FileUnreadable
+from brain.artifacts.errors import FileUnreadable
 from brain.artifacts.keeping import FileStore, Kept
-from brain.artifacts.limits import megabytes
 from brain.artifacts.names import media_type_of
 from brain.artifacts.readers.filenames import clean_name, suffix_of
 
@@ -51,12 +50,6 @@ class Uploads:
     async def take_base64(self, owner: str, filename: str, encoded: str) -> Kept:
         """As `take`, for the bytes inside a frame (RFC 4648, section 4)."""
         name = clean_name(filename)
-        if len(encoded) * 3 // 4 > self._max_bytes + 2:
-            raise FileTooLarge(
-                name,
-                f"is too large: at most {megabytes(self._max_bytes)} can be sent. "
-                "Please send a smaller file or a part of it.",
-            )
         try:
             data = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as broken:

@@ -83,6 +83,11 @@ def test_a_markdown_block_may_hold_labelled_fences_of_its_own_length() -> None:
     )
 
 
+def test_an_inner_fence_that_is_never_closed_ends_with_the_outer() -> None:
+    answer = "```markdown\n# Title\n````bash\nls\n```\nBye"
+    assert only(answer, Wish(suffix=".md")).data == b"# Title\n````bash\nls\n"
+
+
 def test_backticks_in_a_line_of_prose_open_nothing() -> None:
     answer = "Use ```x``` here.\n``` not `a` fence\n" + fenced(CODE, "python")
     assert only(answer, CODE_ASKED).data == CODE.encode()
