@@ -7,7 +7,8 @@ What is done when the machine runs short of memory: one rung at a time, then wai
                                               7  idle HIGH, if unused for half an hour
 
 CRITICAL and leased models never leave. After a rung nothing more is done until three quarters of
-its bytes are measured back, for 5 s at most; for 15 s when nothing came back at all.
+its bytes are measured back, for 5 s at most; for 15 s when nothing came back at all. Where only
+stalls are left, they get 3 s to fall.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,12 @@ EFFECT_SHARE = 0.75
 """Of the expected bytes; the share and the 5 s are Ollama's (server/sched.go)."""
 
 NOTHING_SHARE = 0.05
+STALL_SECONDS = 3.0
+"""
+Stalls that ended show as falling 2 s later (`pressure.FALLING_SECONDS`), at the next reading; until
+then they are the same stalls, and a model that left for them is enough.
+"""
+
 PROTECTED_IDLE_SECONDS = 1800.0
 """HIGH leaves only when unused for 30 minutes, critical, and nothing else is left (runbook)."""
 
@@ -114,7 +121,8 @@ class Ladder:
         back = free - self._last.free_gb
         expected = self._last.expected_gb
         if expected > 0 and back >= EFFECT_SHARE * expected:
-            return False
+            is_short = free < self._books.machine.reserve_gb
+            return not is_short and passed < STALL_SECONDS
         return passed < EFFECT_SECONDS or back <= NOTHING_SHARE * expected
 
     def _rungs(self, level: Level) -> list[Callable[[float], float | None]]:
@@ -143,6 +151,8 @@ class Ladder:
     def _stop(self, at: float, *, speculative_only: bool) -> float | None:
         for place, resident in self._books.residents.items():
             if resident.state != "loading" or not self._books.takes_memory(place):
+                continue
+            if resident.spec.priority is Priority.CRITICAL:
                 continue
             if resident.speculative or not speculative_only:
                 self._record(place, "the load was given up", at)

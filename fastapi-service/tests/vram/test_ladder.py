@@ -61,6 +61,25 @@ def test_the_next_leaves_at_once_when_the_bytes_of_the_first_were_measured_back(
     assert gone(play) == ["low", "low-too"]
 
 
+def test_stalls_that_ended_with_the_first_model_take_no_second_one(full: Any) -> None:
+    squeeze(full, full=30.0, seconds=2)
+    full.unloaded()
+    full.at -= 1
+    for still in (30.0, 30.0, 24.6, 24.6, 20.2, 20.2, 16.6):
+        full.sample(19.0, full=still, refaults=int(full.at))
+    assert gone(full) == ["low"]
+
+
+def test_where_memory_is_still_short_the_next_leaves_at_once(new_play: Any) -> None:
+    play = new_play(ROSTER, hard_gb=100.0, reserve_gb=20.0).stocked()
+    play.leave(play.hold("low"))
+    play.leave(play.hold("low-too"))
+    play.sample(1.0)
+    play.unloaded()
+    play.sample(9.0)
+    assert gone(play) == ["low", "low-too"]
+
+
 def test_when_nothing_comes_back_it_waits_for_fifteen_seconds(full: Any) -> None:
     squeeze(full)
     full.unloaded()
