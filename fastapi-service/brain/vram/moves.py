@@ -66,7 +66,9 @@ class Moves:
             resident.charged_gb = max(resident.charged_gb, need_gb)
         resident.estimate_gb = need_gb
         self._books.domain_at(place).is_stale = True
-        resident.loading_since, resident.speculative = at, speculative
+        # What is there already is not for nobody: to give the load up would be to unload it.
+        resident.speculative = speculative and not (resident.claimed or resident.woken)
+        resident.loading_since = at
         self.do(StartLoad(place, self.move(resident, "loading"), spec))
 
     def abort_load(self, place: Place, *, at: float) -> None:

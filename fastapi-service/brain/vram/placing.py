@@ -52,6 +52,9 @@ class Placing:
         free = [place for place in there if self._is_free(place)]
         if free:
             return min(free, key=lambda place: books.servers[place.server].leases)
+        coming = sorted(filter(self._is_coming, there), key=self._is_loading)
+        if coming:
+            return coming[0]  # where room is made for it, lest others leave for nothing
         absent = [place for place in places if place not in there]
         if there:
             absent = [place for place in absent if self._may_be_copied(place, there)]
@@ -61,8 +64,14 @@ class Placing:
 
     def _is_there(self, place: Place) -> bool:
         resident = self._books.residents.get(place)
-        coming = self._books.domain_at(place).pending == place
-        return coming or (resident is not None and resident.state in ("ready", "loading"))
+        return self._is_coming(place) or (resident is not None and resident.state == "ready")
+
+    def _is_coming(self, place: Place) -> bool:
+        return self._books.domain_at(place).pending == place or self._is_loading(place)
+
+    def _is_loading(self, place: Place) -> bool:
+        resident = self._books.residents.get(place)
+        return resident is not None and resident.state == "loading"
 
     def _is_free(self, place: Place) -> bool:
         resident = self._books.residents.get(place)
