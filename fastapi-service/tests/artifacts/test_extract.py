@@ -121,12 +121,32 @@ def test_a_document_keeps_its_examples() -> None:
     answer = (
         "# Docker\n\nA long introduction to containers and images.\n\n"
         + fenced("docker ps\n", "bash")
-        + "\n## Compose\n\nAlso `docker-compose.yml`:\n\n"
+        + "\n## Compose\n\n\n\n`docker-compose.yml`:\n\n"
         + fenced("services: {}\n", "yaml")
         + "\nThat is all there is to say about it."
     )
     file = only(answer, Wish(suffix=".md"))
     assert (file.filename, file.data) == ("docker.md", answer.encode())
+
+
+def test_a_document_about_markdown_is_not_its_example() -> None:
+    example = fenced("# A title\n", "markdown")
+    answer = f"# Markdown\n\nA heading begins with a hash sign:\n\n{example}\nThat is all."
+    assert only(answer, Wish(suffix=".md")).data == answer.encode()
+
+
+def test_what_a_program_says_is_no_file_that_nobody_asked_for() -> None:
+    assert files_in(fenced("one\ntwo\nthree\n", "output"), Wish(firm=False)) == ()
+
+
+def test_of_code_and_its_data_only_the_longest_is_a_file_unless_files_were_asked_for() -> None:
+    answer = fenced(CODE, "python") + fenced('{\n"a": 1\n}\n', "json")
+    assert names(answer, Wish(firm=False)) == ["is_prime.py"]
+    assert names(answer, ASKED) == ["is_prime.py", "file.json"]
+
+
+def test_a_document_of_no_named_kind_begins_with_its_title_too() -> None:
+    assert only("Here you are:\n\n# Git\n\nCommit early.").data == b"# Git\n\nCommit early."
 
 
 def test_the_line_before_a_title_is_no_part_of_the_document() -> None:
