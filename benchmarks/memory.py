@@ -44,8 +44,8 @@ def measure(parts: list[str], workers: ProcessPoolExecutor, *, quick: bool) -> l
             say("\n".join(eviction.rows(ratios, group)) + "\n")
         goals += eviction.goals(ratios)
     if "ordering" in parts:
-        seeds = range(FIRST_SEED, FIRST_SEED + (1 if quick else 5))
-        count = 500 if quick else 1500
+        seeds = range(FIRST_SEED, FIRST_SEED + (1 if quick else 3))
+        count = 500 if quick else 1000
         loads = [ordering.Load(rate, seed, count) for seed in seeds for rate in ordering.RATES]
         outcomes = list(workers.map(ordering.measure, loads))
         say("\n".join(ordering.rows(outcomes)) + "\n")

@@ -41,7 +41,7 @@ SLOTS = 2
 """Generations at once, as in the design's simulation; each model takes so many leases too."""
 
 UNLOAD_SECONDS = 0.5
-TICK_SECONDS = 1.0
+TICK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
