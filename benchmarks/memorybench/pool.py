@@ -5,7 +5,8 @@ from random import Random
 
 from brain.vram.policies.demand import Demand
 from brain.vram.policies.planner import SetPlanner, Values, problem, solve
-from brain.vram.policies.view import Choice
+from brain.vram.policies.view import loss_seconds
+from brain.vram.residents import Place
 from memorybench.replay import Memory
 from memorybench.verdict import Goal
 from memorybench.workloads import FIVE, accesses
@@ -28,28 +29,32 @@ def load_seconds(uses: Sequence[tuple[float, str]], *, least_regret: bool) -> fl
             having[0].used(model, at)
             continue
         values = solve(problem(zoo, EACH_GB, demand.rates(at), demand.follows()), values)
-        plans = [(one, _plan(one, planner, values, model, at)) for one in memories]
-        memory, choice = min(
-            plans, key=lambda plan: _regret(plan[1]) if least_regret else -_free_gb(plan[0])
-        )
-        memory.load(model, choice.victims if choice else ())
+        plans = [_plan(one, planner, values, model, at) for one in memories]
+        memory, _, victims = min(plans, key=_regret if least_regret else _taken)
+        memory.load(model, victims)
         memory.used(model, at)
     return sum(one.load_seconds for one in memories)
 
 
-def _plan(
-    memory: Memory, planner: SetPlanner, values: Values, model: str, at: float
-) -> Choice | None:
+Plan = tuple[Memory, float, tuple[Place, ...]]
+"""Where, seconds of loading that are lost by it, who leaves."""
+
+
+def _plan(memory: Memory, planner: SetPlanner, values: Values, model: str, at: float) -> Plan:
     view = memory.view(model, at)
-    return planner.choose(view, values) if view.need_gb > 1e-9 else None
+    choice = planner.choose(view, values) if view.need_gb > 1e-9 else None
+    if choice is None:
+        return memory, 0.0, ()
+    leaving = [one for one in view.held if one.place in choice.victims]
+    return memory, loss_seconds(leaving, view.rates), choice.victims
 
 
-def _regret(choice: Choice | None) -> float:
-    return 0.0 if choice is None else choice.cost
+def _regret(plan: Plan) -> tuple[float, float]:
+    return plan[1], _taken(plan)
 
 
-def _free_gb(memory: Memory) -> float:
-    return memory.capacity_gb - sum(memory.zoo[name].gb for name in memory.loaded)
+def _taken(plan: Plan) -> float:
+    return sum(plan[0].zoo[name].gb for name in plan[0].loaded)
 
 
 def goals(seeds: Sequence[int], count: int) -> list[Goal]:
