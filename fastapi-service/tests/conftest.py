@@ -15,8 +15,9 @@ import uvicorn
 from brain.config import Settings
 from brain.main import create_app
 from brain.wiring import Brain, running
+from brain.wiring.parts import TABLES
 from chat_client import LIMIT_SECONDS, Client, connected
-from rehearsal import Rehearsal
+from rehearsal import Rehearsal, Script
 from rehearsal import running as rehearsing
 from shared.clock import SystemClock
 from shared.errors import StoreUnavailable
@@ -114,15 +115,17 @@ def start(tmp_path: Path) -> Start:
     """`async with start(queue_workers=2) as platform`; the same store for every start of a test."""
 
     @asynccontextmanager
-    async def starting(*, speed: float = 50.0, **overrides: Any) -> AsyncIterator[Platform]:
-        async with rehearsing(Rehearsal(speed=speed), ollama_port=0, openai_port=0) as servers:
+    async def starting(
+        *, speed: float = 50.0, script: Script | None = None, **overrides: Any
+    ) -> AsyncIterator[Platform]:
+        rehearsal = Rehearsal(script, speed=speed)
+        async with rehearsing(rehearsal, ollama_port=0, openai_port=0) as servers:
             settings = settings_for(
                 tmp_path,
                 **{"ollama_host": servers.ollama_url, "sglang_endpoint": servers.openai_url}
                 | overrides,
             )
-            tables = ("jobs", "conversations", "users", "models", "webpage_chunks")
-            async with open_store(settings, tables=tables, clock=SystemClock()) as store:
+            async with open_store(settings, tables=TABLES, clock=SystemClock()) as store:
                 outage = Outage(store)
                 counting = CountingStore(outage)
                 async with serving(settings, counting) as (brain, url):
