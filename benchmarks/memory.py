@@ -4,7 +4,7 @@ How well memory is used: our planner and our queue against the exact optimum and
     .venv/bin/python benchmarks/memory.py [--quick] [--part eviction,ordering,pool,timing,pressure]
 
 Traces are synthetic. Policies were tuned on seeds 0 to 2; what is printed uses seeds from 100 on,
-and "others" are of a structure that nothing was tuned on. Ratios are load seconds over the least
+"others" are of another structure than those. Ratios are load seconds over the least
 possible with all uses known in advance; 1 cannot be reached without knowing the future.
 
 Prints tables and which goals are reached, and writes `benchmarks/results/memory-<time>.json`.

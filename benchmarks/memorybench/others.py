@@ -1,6 +1,9 @@
 """
-Traces of another structure than the five, on which nothing was tuned: other hours, other zoos,
-disks of different speed, habits that change at once, and one that is made to hurt.
+Traces of another structure than the five: other hours, other zoos, disks of different speed, habits
+that change at once, and one that is made to hurt.
+
+No number was tuned on them. That the planner looks at what follows what came from seeds 0 and 1 of
+them, so for reports their seeds are unseen, their structure is not.
 """
 
 from collections.abc import Iterator
