@@ -59,6 +59,15 @@ size_gb = 80
 server = "openai"
 capabilities = ["completion", "vision", "tools"]
 [[models]]
+name = "qwen3-embedding:4b"
+size_gb = 2.5
+capabilities = ["embedding"]
+[[models]]
+name = "remote-embedding"
+size_gb = 1
+server = "openai"
+capabilities = ["embedding"]
+[[models]]
 name = "remote-slow"
 size_gb = 80
 server = "openai"
@@ -77,6 +86,8 @@ arguments = { city = "Rome" }
 
 REMOTE = ModelSpec(name="remote", size_gb=80, backend="sglang", thinking="boolean", tools=True)
 REMOTE_SEER = ModelSpec(name="remote-seer", size_gb=80, backend="sglang", tools=True, vision=True)
+REMOTE_EMBEDDING = ModelSpec(name="remote-embedding", size_gb=1, backend="sglang", kind="embedding")
+OTHERS = {one.name: one for one in (REMOTE, REMOTE_SEER, REMOTE_EMBEDDING)}
 
 
 @dataclass
@@ -147,7 +158,7 @@ async def talking(
 ) -> AsyncIterator[Talk]:
     clock = SystemClock()
     vram = Orchestrator(
-        specs={**load_profile("conservative").models, "remote": REMOTE, "remote-seer": REMOTE_SEER},
+        specs={**load_profile("conservative").models, **OTHERS},
         backends=[
             *([OllamaBackend(ollama_url)] if ollama_url else []),
             *([OpenAIBackend(openai_url)] if openai_url else []),
@@ -201,6 +212,7 @@ class Puppet:
     """An OpenAI-style server whose answers are written in the test, byte by byte."""
 
     url: str = ""
+    model: str = "puppet"
     status: int = 200
     lines: list[bytes] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
@@ -220,7 +232,7 @@ class Puppet:
             await self.runner.cleanup()
 
     async def models(self, _: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": "puppet", "max_model_len": 4096}]})
+        return web.json_response({"data": [{"id": self.model, "max_model_len": 4096}]})
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.json())
