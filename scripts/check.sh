@@ -23,7 +23,8 @@ types() {
         "$BIN/mypy" --no-error-summary "$(dirname "$folder")" || status=1
     done
     "$BIN/mypy" --no-error-summary tests scripts || status=1
-    MYPYPATH=benchmarks "$BIN/mypy" --no-error-summary benchmarks/overhead.py benchmarks/bench || status=1
+    MYPYPATH=benchmarks "$BIN/mypy" --no-error-summary benchmarks/overhead.py benchmarks/bench \
+        benchmarks/memory.py benchmarks/memorybench || status=1
     return "$status"
 }
 

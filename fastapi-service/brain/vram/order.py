@@ -5,8 +5,8 @@ Callers are served oldest first. A caller whose model is in memory gets it at on
 model is not, the head (one that is starved, else the oldest) decides what its memory is used for
 next: it chooses its victims as a whole. While somebody uses or wants those, they are served on, and
 another load that disturbs nobody may go ahead; but once the head has been overtaken `max_overtakes`
-times, or has waited for a minute or twice its load time, the victims drain. When nobody uses any of
-them they leave together, and the load begins when the last is gone.
+times, or has waited for five minutes or twice its load time, the victims drain. When nobody uses
+any of them they leave together, and the load begins when the last is gone.
 
 Three promises follow from that: nobody's model leaves while it answers, a plan that cannot be
 finished unloads nothing, and no caller waits for ever behind later ones.
@@ -24,7 +24,8 @@ from brain.vram.policies.view import ROUNDING_GB, Choice, Held, disturbance
 from brain.vram.residents import Place, Resident, Waiter
 from brain.vram.room import Room, room_at
 
-STARVED_SECONDS = 60.0
+STARVED_SECONDS = 300.0
+"""Waits of a minute are usual on a busy box: draining at once then makes all wait longer."""
 MOST_TURNS = 8
 """Rounds that only changed whose turn it is; one is enough, and there is an end in any case."""
 Absent = list[tuple[Waiter, Place]]

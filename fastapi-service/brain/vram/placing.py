@@ -3,7 +3,7 @@
 from brain.vram.books import FROZEN_AFTER, Books
 from brain.vram.choosing import Chooser
 from brain.vram.events import Failure
-from brain.vram.policies.view import ROUNDING_GB
+from brain.vram.policies.view import ROUNDING_GB, loss_seconds
 from brain.vram.residents import Place, ServerFacts, Waiter
 from brain.vram.room import room_at
 
@@ -101,4 +101,8 @@ class Placing:
             return (elsewhere, 0.0, seconds)
         held = chooser.held(domain, without=place)
         choice = chooser.choose(domain, place, held, to_free_gb=to_free, at=at)
-        return (elsewhere, NO_ROOM if choice is None else choice.cost, seconds)
+        if choice is None:
+            return (elsewhere, NO_ROOM, seconds)
+        # By uses alone, which one measure has for all memories; plans of different ones differ.
+        victims = [one for one in held if one.place in choice.victims]
+        return (elsewhere, loss_seconds(victims, chooser.rates(at)), seconds)
