@@ -9,6 +9,7 @@ from brain.api import (
     chat_socket,
     conversations,
     errors,
+    files,
     health,
     jobs,
     metrics,
@@ -19,6 +20,9 @@ from brain.api.vram import routes as vram
 from brain.wiring import Brain
 from shared.gate import Gate
 from shared.protocol import MAX_FRAME_BYTES
+
+ENVELOPE_BYTES = 64 * 1024
+"""What stands around a file in a multipart body."""
 
 
 def create_app(brain: Brain) -> FastAPI:
@@ -31,15 +35,23 @@ def create_app(brain: Brain) -> FastAPI:
         allow_methods=["*"],
         allow_headers=["Authorization", "Content-Type"],
     )
-    app.add_middleware(Gate, allowed_origins=brain.allowed_origins, max_body_bytes=MAX_FRAME_BYTES)
+    app.add_middleware(
+        Gate, allowed_origins=brain.allowed_origins, max_body_bytes=_max_body_bytes(brain)
+    )
     errors.install(app)
     app.include_router(health.router)
     app.include_router(jobs.router)
     app.include_router(conversations.router)
     app.include_router(users.router)
+    app.include_router(files.router)
     app.include_router(admin.router)
     app.include_router(vram.router)
     app.include_router(metrics.router)
     app.include_router(openai.router)
     app.include_router(chat_socket.router)
     return app
+
+
+def _max_body_bytes(brain: Brain) -> int:
+    """A frame's size, or the largest file in its envelope."""
+    return max(MAX_FRAME_BYTES, brain.files.limits.max_bytes + ENVELOPE_BYTES)

@@ -141,6 +141,7 @@ def settings_for(folder: Path, **overrides: Any) -> Settings:
         "service_token": SERVICE_TOKEN,
         "auth_url": "http://127.0.0.1:9",  # nobody there: unlinked people stay who they are
         "brain_port": 0,
+        "search_url": "http://127.0.0.1:9",  # nobody there either: no test searches the internet
     }
     return Settings(_env_file=None, **fields | overrides)
 

@@ -248,16 +248,21 @@ class Thinking(Frame):
     text: str
 
 
-class Artifact(Frame):
-    """A file came out of the answer."""
+class SavedFile(Frame):
+    """A file that came out of an answer; `url` is a path for those who sign in, or a link."""
 
-    type: Literal["artifact"] = "artifact"
-    ask_id: str
     artifact_id: str
     filename: str
     media_type: str
     size: int
     url: str
+
+
+class Artifact(SavedFile):
+    """A file came out of the answer."""
+
+    type: Literal["artifact"] = "artifact"
+    ask_id: str
 
 
 class Source(Frame):
@@ -305,6 +310,7 @@ class Done(Frame):
     why: str | None = None
     rehearsal: bool = False
     sources: list[Source] = []
+    artifacts: list[SavedFile] = []
     usage: Usage = Usage()
     budget: Budget | None = None
     timings: Timings = Timings()

@@ -8,11 +8,12 @@ the store.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import structlog
 
+from brain.chat.attachments import Attachments
 from brain.chat.identities import Identities, Person, with_prefix
 from brain.context.conversation import DISCORD_PREFIX, key_of
 from brain.context.errors import ConversationForbidden, TooLong
@@ -56,18 +57,6 @@ class AccountDisabled(Forbidden):
         super().__init__("Your account is disabled; please talk to the operator.")
 
 
-class UnsupportedFile(InvalidRequest):
-    """This version answers text only."""
-
-    code = "file.unsupported"
-
-    def __init__(self, filename: str) -> None:
-        super().__init__(
-            f"{filename} cannot be read yet: this version of Trollama answers text only. "
-            "Please paste the text itself."
-        )
-
-
 class Gate(Protocol):
     """Someone who may refuse a question that is otherwise fine."""
 
@@ -88,6 +77,7 @@ class Admission:
         identities: Identities,
         verifier: TokenVerifier,
         preferences: PreferenceBook,
+        attachments: Attachments,
         *,
         clock: Clock,
         gates: Sequence[Gate],
@@ -98,6 +88,7 @@ class Admission:
         self._identities = identities
         self._verifier = verifier
         self._preferences = preferences
+        self._attachments = attachments
         self._clock = clock
 
     async def submit(
@@ -106,7 +97,10 @@ class Admission:
         """Check `ask` and queue it. Raises what the person should read (`BoundaryError`)."""
         _check_text(ask, kind)
         job = await self.job_for(ask, caller, client_id=client_id, surface=surface, kind=kind)
-        placed = await self._place(job)
+        if ask.attachments and kind == "ask":
+            job, placed = await self._place_with_files(job, ask, caller)
+        else:
+            placed = await self._place(job)
         log.info(
             "ask.queued",
             request_id=job.request_id,
@@ -142,6 +136,23 @@ class Admission:
             by_admin=person.is_admin,
             options=options,
         )
+
+    async def _place_with_files(self, job: Job, ask: Ask, caller: Caller) -> tuple[Job, Placed]:
+        """The files are kept first; those of an ask that was taken before are not kept again."""
+        known = await self._queue.known(job.request_id)
+        if known is not None:
+            waiting = self._queue.find(job.request_id)
+            if waiting is not None:
+                self._attachments.reopen(waiting.job)
+            return job, known
+        by_service = caller.kind == "service"
+        taken = self._attachments.taken(ask.attachments, job, by_service=by_service)
+        async with taken as arrival:
+            job = replace(job, files=tuple(arrival.file_ids))
+            placed = await self._place(job)
+            if not placed.repeated:
+                arrival.keep()
+        return job, placed
 
     async def _place(self, job: Job) -> Placed:
         """Past all gates into the queue."""
@@ -197,9 +208,7 @@ def new_ask_id() -> str:
 
 
 def _check_text(ask: Ask, kind: Kind) -> None:
-    if ask.attachments:
-        raise UnsupportedFile(ask.attachments[0].filename)
-    if kind == "ask" and not ask.text.strip():
+    if kind == "ask" and not ask.text.strip() and not ask.attachments:
         raise InvalidRequest("Please correct `text`: it is empty.")
     if len(ask.text) > MAX_TEXT_CHARS:
         raise TooLong(length=len(ask.text), limit=MAX_TEXT_CHARS, unit="characters")

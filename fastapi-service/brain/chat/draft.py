@@ -1,19 +1,21 @@
 """An answer that is being made, and what is said meanwhile about how far it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from brain.artifacts.detect import Unsure, Wish
 from brain.context.checkpoint import Checkpoint
-from brain.context.conversation import Conversation
+from brain.context.conversation import Conversation, Made
+from brain.context.enclosed import Enclosed
 from brain.jobs.job import Job
 from brain.jobs.queue import Claim
 from brain.jobs.slots import Slot
-from brain.llm.messages import Finished
+from brain.llm.messages import Finished, Image
 from brain.llm.tools.toolbox import Toolbox
 from brain.routing.routes import Choice
 from brain.vram.orchestrator import Lease, Progress
-from shared.protocol import Stage, Status, ToClient, Usage
+from shared.protocol import SavedFile, Stage, Status, ToClient, Usage
 
 Tell = Callable[[ToClient], None]
 OTHERS_FIRST = "the model is ready; answers that were begun meanwhile come first"
@@ -49,6 +51,16 @@ class Draft:
     asked_tokens: int = 0
     heard: int = 0
     checkpoint: Checkpoint | None = None
+    enclosed: Sequence[Enclosed] = ()
+    """What came with the question, as text, and …"""
+    pictures: Sequence[Image] = ()
+    """… what of it must be seen."""
+    wish: Wish | Unsure | None = None
+    saved: list[SavedFile] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
+    """The files handed over, as clients are told of them and as the conversation keeps them."""
+    remarks: list[str] = field(default_factory=list)
+    """What the person must know about files; stands under the answer."""
     routed_at: float | None = None
     first_token_at: float | None = None
     looked_up: LookedUp | None = None
@@ -68,6 +80,10 @@ class Draft:
         apart = self.paused and self.pieces
         self.paused = False
         return f"\n\n{text}" if apart else text
+
+    def note(self, remarks: Iterable[str]) -> None:
+        """The person must know this, too; said once."""
+        self.remarks += [remark for remark in remarks if remark not in self.remarks]
 
     def usage(self) -> Usage:
         """

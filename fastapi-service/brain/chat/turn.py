@@ -8,8 +8,11 @@ Steps do not know each other; plain values go from one to the next. What happens
 through `tell` as frames; the answer comes back as data.
 """
 
+from dataclasses import replace
+
 import anyio
 
+from brain.chat.artifacts import Artifacts, closing, instructed_to_write
 from brain.chat.compaction import Compaction, ask_for_minutes
 from brain.chat.draft import (
     Draft,
@@ -29,6 +32,7 @@ from brain.chat.looking_up import (
     tools_of,
     used_tools,
 )
+from brain.chat.reading import PICTURE_TOKENS, Reading
 from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation, Entry
 from brain.context.repository import ConversationRepository
@@ -67,6 +71,8 @@ class Turn:
         vram: Orchestrator,
         estimates: Estimates,
         compaction: Compaction,
+        reading: Reading,
+        artifacts: Artifacts,
         looking_up: LookingUp,
         clock: Clock,
         streaming: bool,
@@ -77,6 +83,8 @@ class Turn:
         self._vram = vram
         self._estimates = estimates
         self._compaction = compaction
+        self._reading = reading
+        self._artifacts = artifacts
         self._looking_up = looking_up
         self._clock = clock
         self._streaming = streaming
@@ -107,11 +115,14 @@ class Turn:
         job = draft.job
         conversation = await self._conversations.load(job.conversation)
         draft.conversation = conversation
+        await self._reading.read(draft, tell)
+        self._artifacts.wish(draft)
         tell_status(tell, draft, "routing", detail=_news(conversation))
         draft.choice = await self._router.choose(
             job.text,
             job.options,
             previous=_previous(conversation),
+            has_images=bool(draft.pictures),
             tell=lambda progress: tell_progress(tell, draft, progress),
         )
         await your_turn(draft, tell)
@@ -121,6 +132,16 @@ class Turn:
         if not draft.text.strip():
             raise EmptyAnswer(draft.choice.model)
         tell_status(tell, draft, "saving")
+        await self._artifacts.hand_over(draft, tell)
+        self._close(draft, tell)
+
+    def _close(self, draft: Draft, tell: Tell) -> None:
+        """What stands under the answer, beside what the model said."""
+        text = closing(draft)
+        if text:
+            draft.pieces.append(text)
+            if self._streaming:
+                tell(Delta(ask_id=draft.job.ask_id, attempt=draft.claim.attempt, text=text))
 
     async def _summarize(self, draft: Draft, tell: Tell) -> None:
         conversation = await self._conversations.load(draft.job.conversation)
@@ -183,24 +204,26 @@ class Turn:
         assert conversation is not None
         assert choice is not None
         others = set(conversation.participants) - {job.user_id}
+        pictures = self._reading.pictures_for(draft, tell)
+        system = system_prompt(choice.route, job.surface, job.options.language)
         fitted = fit(
-            system=instructed(
-                draft, system_prompt(choice.route, job.surface, job.options.language)
-            ),
+            system=instructed_to_write(draft, instructed(draft, system)),
             entries=conversation.recent,
-            question=Entry("user", framed(draft), job.user_name),
+            question=Entry("user", framed(draft), job.user_name, enclosed=tuple(draft.enclosed)),
             context_tokens=context_tokens - reserved(draft),
             name_speakers=bool(others),
             checkpoint=conversation.checkpoint,
             ratio=self._estimates.ratio(choice.model),
             level=self._vram.pressure,
+            reserved=len(pictures) * PICTURE_TOKENS,
         )
+        draft.note(fitted.cut)
         if fitted.shortened:
             tell_status(tell, draft, "routing", model=choice.model, detail=SHORTER)
         prompt = Prompt(
             model=choice.model,
             system=fitted.system,
-            messages=fitted.messages,
+            messages=[*fitted.messages[:-1], replace(fitted.messages[-1], images=pictures)],
             think=job.options.think,
             temperature=job.options.temperature,
             tools=tools_of(draft),
@@ -273,6 +296,7 @@ class Turn:
             why=f"{choice.why} (rehearsal)" if rehearsal else choice.why,
             rehearsal=rehearsal,
             sources=sources_of(draft),
+            artifacts=draft.saved,
             usage=draft.usage(),
             timings=self._timings(draft),
         )
@@ -293,6 +317,8 @@ class Turn:
             user_name=job.user_name,
             question=job.text,
             answer=draft.text,
+            enclosed=draft.enclosed,
+            made=draft.made,
             about={
                 "route": choice.route if choice else None,
                 "model": choice.model if choice else None,

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from brain.context.checkpoint import Checkpoint
+from brain.context.enclosed import Enclosed
 from brain.context.errors import ConversationForbidden
 
 DISCORD_PREFIX = "discord:"
@@ -30,14 +31,22 @@ def title_of(question: str) -> str:
     return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1].rstrip() + "…"
 
 
+class Made(NamedTuple):
+    """A file that came out of an answer."""
+
+    file_id: str
+    filename: str
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
     One thing that was said.
 
     `order` is the same for a question and its answer. `tokens` is the estimate of the text alone,
-    None where nobody made one. Of an answer also the route, the model, and how many checkpoints
-    there were when it was made.
+    None where nobody made one. Of a question also what came with it; of an answer the route, the
+    model, how many checkpoints there were when it was made, and the files that it handed over.
     """
 
     role: Literal["user", "assistant"]
@@ -48,6 +57,8 @@ class Entry:
     route: str | None = None
     model: str | None = None
     checkpoints: int = 0
+    enclosed: tuple[Enclosed, ...] = ()
+    made: tuple[Made, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from brain.context.checkpoint import Checkpoint
-from brain.context.conversation import Conversation, Entry, title_of
+from brain.context.conversation import Conversation, Entry, Made, title_of
+from brain.context.enclosed import Enclosed, kept
 from brain.llm.tokens import estimate
 from shared.clock import Clock
 from shared.store import (
@@ -116,15 +117,20 @@ class ConversationRepository:
         question: str,
         answer: str,
         about: Item,
+        enclosed: Sequence[Enclosed] = (),
+        made: Sequence[Made] = (),
     ) -> list[Write]:
         """
         The writes that add one turn; `about` (route, model …) is kept with the answer.
+
+        So is `made`, the files that it handed over; of those that came with the question
+        (`enclosed`) a part is kept with it.
 
         They are refused (`ConditionFailed`) when the conversation was reset since it was loaded.
         """
         now = self._clock.now()
         prefix = f"m#{conversation.epoch:08d}#{order:020d}#"
-        title = conversation.title or title_of(question)
+        title = conversation.title or title_of(question or _names(enclosed))
         return [
             self._header(conversation, user_id, user_name, title=title),
             Change(
@@ -140,6 +146,7 @@ class ConversationRepository:
                     "name": user_name,
                     "at": now,
                     "tokens": estimate(question),
+                    **({"files": [one.to_item() for one in kept(enclosed)]} if enclosed else {}),
                 },
             ),
             Put(
@@ -150,6 +157,7 @@ class ConversationRepository:
                     "at": now,
                     "tokens": estimate(answer),
                     "checkpoints": conversation.checkpoints,
+                    **({"made": [one._asdict() for one in made]} if made else {}),
                     **about,
                 },
             ),
@@ -235,4 +243,13 @@ def _entry(row: Row) -> Entry:
         route=item.get("route"),
         model=item.get("model"),
         checkpoints=item.get("checkpoints", 0),
+        enclosed=tuple(Enclosed.from_item(one) for one in item.get("files", ())),
+        made=tuple(
+            Made(one["file_id"], one["filename"], int(one["version"]))
+            for one in item.get("made", ())
+        ),
     )
+
+
+def _names(enclosed: Sequence[Enclosed]) -> str:
+    return ", ".join(one.filename for one in enclosed)

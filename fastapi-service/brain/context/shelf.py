@@ -287,7 +287,7 @@ def _message(item: Mapping[str, Any]) -> Message:
 
 
 def _blank(key: str, sk: str) -> Change:
-    gone = {"text": WITHDRAWN, "name": "", "user_id": ""}
+    gone = {"text": WITHDRAWN, "name": "", "user_id": "", "files": []}
     return Change(Key(TABLE, key, sk), set=gone, when=Matches())
 
 

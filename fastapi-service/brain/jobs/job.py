@@ -19,7 +19,7 @@ class Job:
     hears the frames (empty for plain HTTP), `user_id` the person who asks. `conversation` is the
     store's key of the conversation. `order` rises with every job of a store: it is the place in
     the queue and in the conversation. `by_admin` says that an
-    admin asks.
+    admin asks. `files` are the ids of what came with the question.
     """
 
     request_id: str
@@ -35,12 +35,14 @@ class Job:
     order: int
     kind: Kind = "ask"
     by_admin: bool = False
+    files: tuple[str, ...] = ()
     options: AskOptions = field(default_factory=AskOptions)
 
     def to_item(self) -> dict[str, Any]:
         """As a JSON object for the store."""
         fields = asdict(self)
         fields["options"] = self.options.model_dump(exclude_none=True)
+        fields["files"] = list(self.files)
         return fields
 
     @staticmethod
@@ -48,6 +50,7 @@ class Job:
         """The job in a stored object, whatever else that object holds."""
         fields = {name: item[name] for name in Job.__slots__ if name in item}
         fields["options"] = AskOptions.model_validate(item.get("options") or {})
+        fields["files"] = tuple(item.get("files") or ())
         return Job(**fields)
 
 

@@ -1,7 +1,7 @@
 """
 Forget me.
 
-    stop what runs → conversations → requests and their kept answers → usage → preferences
+    stop what runs → conversations → files → requests and their answers → usage → preferences
 
 Each step may be repeated, and each removes last what it is found by: a run that broke off is
 finished by the next.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import anyio
 import structlog
 
+from brain.artifacts.keeping import FileStore
 from brain.context.shelf import Shelf
 from brain.jobs.queue import JobQueue
 from brain.jobs.repository import JobRepository
@@ -45,6 +46,7 @@ class Forgotten:
     cancelled: int
     conversations: int
     messages: int
+    files: int
     asks: int
     usage: int
     preferences: bool
@@ -62,6 +64,7 @@ class Forgetting:
         queue: JobQueue,
         history: History,
         preferences: PreferenceBook,
+        files: FileStore,
         stop: Callable[[str], bool],
         clock: Clock,
     ) -> None:
@@ -71,6 +74,7 @@ class Forgetting:
         self._queue = queue
         self._history = history
         self._preferences = preferences
+        self._files = files
         self._stop = stop
         self._clock = clock
 
@@ -86,6 +90,7 @@ class Forgetting:
             cancelled=cancelled,
             conversations=left.conversations,
             messages=left.messages,
+            files=await self._files.forget(user_id),
             asks=await self._forget_asks(user_id),
             usage=await self._forget_usage(user_id),
             preferences=await self._preferences.forget(user_id),

@@ -112,6 +112,17 @@ class Router:
         """The model that shortens conversations."""
         return self._model_for("summary")
 
+    def present(self, model: str) -> str | None:
+        """`model` by the name it is installed under; None when it cannot answer here."""
+        name = self._installed(model)
+        return name if name is not None and self._can_answer(name) else None
+
+    def sees(self) -> bool:
+        """Whether there is a model for pictures."""
+        return self.present(self._roles["vision"]) is not None or any(
+            spec.vision for spec in self._usable()
+        )
+
     def resident(self) -> frozenset[str]:
         """The models that answer at once: in memory, and not on their way out."""
         return self._vram.resident()

@@ -11,6 +11,7 @@ from brain.budget.repository import UsageRepository
 from brain.catalogue.profile import Profile
 from brain.chat.admission import Admission
 from brain.chat.api_keys import ApiKeys
+from brain.chat.artifacts import Artifacts
 from brain.chat.books import Aside, Spending
 from brain.chat.compaction import Compaction
 from brain.chat.completion import Completion
@@ -22,6 +23,7 @@ from brain.chat.looking_up import LookingUp
 from brain.chat.maintenance import Maintenance
 from brain.chat.orders import Orders
 from brain.chat.outbox import Outboxes
+from brain.chat.reading import Reading
 from brain.chat.turn import Turn
 from brain.chat.worker import Worker
 from brain.config import Settings
@@ -40,6 +42,7 @@ from brain.people.preferences import PreferenceBook
 from brain.routing.classifier import Classifier
 from brain.routing.router import Router
 from brain.vram.orchestrator import Orchestrator
+from brain.wiring.files import Files, keep_swept, open_files
 from brain.wiring.memory import open_memory, orchestrator, owned
 from brain.wiring.web import open_web
 from shared.background import keep_running
@@ -48,7 +51,7 @@ from shared.http import Peer
 from shared.store import Store, open_store
 from shared.tokens import TokenVerifier
 
-TABLES = ("jobs", "conversations", "users", "models", "webpage_chunks")
+TABLES = ("jobs", "conversations", "users", "models", "files", "webpage_chunks")
 REVOCATIONS_EVERY_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 3.0
 AUTH_SECONDS = 1.0
@@ -79,6 +82,7 @@ class Brain:
     maintenance: Maintenance
     completions: CompletionDesk
     api_keys: ApiKeys
+    files: Files
 
     @property
     def service_token(self) -> str:
@@ -135,6 +139,7 @@ async def running(
                 clock=clock,
             )
         )
+        files = open_files(settings, store=store, clock=clock)
         brain = _build(
             settings,
             profile,
@@ -144,6 +149,7 @@ async def running(
             vram=vram,
             speaker=speaker,
             web=web,
+            files=files,
         )
         await stack.enter_async_context(owned(vram, watch, settings, store=store, clock=clock))
         async with anyio.create_task_group() as tasks:
@@ -154,6 +160,7 @@ async def running(
                     brain.worker.ready.wait()
                 )  # a store that is away must not keep us from telling
             tasks.start_soon(_follow_revocations, brain.verifier, auth, clock)
+            tasks.start_soon(keep_swept, files, brain.worker.ready, clock)
             try:
                 yield brain
             finally:
@@ -170,6 +177,7 @@ def _build(
     vram: Orchestrator,
     speaker: Speaker,
     web: Web,
+    files: Files,
 ) -> Brain:
     jobs = JobRepository(store, clock=clock)
     conversations = ConversationRepository(store, clock=clock)
@@ -213,6 +221,10 @@ def _build(
         vram=vram,
         estimates=estimates,
         compaction=compaction,
+        reading=Reading(
+            files.store, limits=files.limits, router=router, speaker=speaker, vram=vram
+        ),
+        artifacts=Artifacts(files.store, files.links, speaker, ttl_seconds=files.artifact_seconds),
         looking_up=LookingUp(web, vram=vram, estimates=estimates, clock=clock),
         clock=clock,
         streaming=settings.enable_streaming,
@@ -243,7 +255,12 @@ def _build(
         outboxes,
         clock=clock,
         backend_wait_seconds=settings.backend_wait_seconds,
-        books=[spending, likely, Aside(remember=history.remember, count=metrics.ended)],
+        books=[
+            spending,
+            likely,
+            files.attachments,
+            Aside(remember=history.remember, count=metrics.ended),
+        ],
     )
     verifier = TokenVerifier(settings.jwt_secret_key.get_secret_value(), clock=clock)
     identities = Identities(auth, clock=clock)
@@ -254,6 +271,7 @@ def _build(
             identities,
             verifier,
             preferences,
+            files.attachments,
             clock=clock,
             gates=[maintenance, spending],
         ),
@@ -291,12 +309,14 @@ def _build(
             queue=queue,
             history=history,
             preferences=preferences,
+            files=files.store,
             stop=worker.cancel,
             clock=clock,
         ),
         metrics=metrics,
         budget=budget,
         maintenance=maintenance,
+        files=files,
     )
 
 

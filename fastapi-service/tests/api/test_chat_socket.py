@@ -190,13 +190,13 @@ async def test_an_unknown_model_is_refused_by_name(platform: Any) -> None:
         assert failed["message"].startswith("Model not available: nope:1b")
 
 
-async def test_a_file_is_refused_with_a_sentence(platform: Any) -> None:
+async def test_a_file_without_its_bytes_is_refused_with_a_sentence(platform: Any) -> None:
     async with platform.person() as client:
         await client.hello()
         await client.ask("read", ask_id="f", attachments=[{"filename": "a.pdf", "size": 3}])
         refused = await client.receive()
-        assert refused["code"] == "file.unsupported"
-        assert "a.pdf" in refused["message"]
+        assert refused["code"] == "protocol.malformed"
+        assert "`attachments.0`" in refused["message"]
 
 
 async def test_a_lost_socket_cancels_nothing_and_resumes_behind_what_was_seen(

@@ -180,6 +180,7 @@ async def test_forget_me_leaves_nothing_but_the_marker(platform: Any) -> None:
             "cancelled": 0,
             "conversations": 0,
             "messages": 0,
+            "files": 0,
             "asks": 0,
             "usage": 0,
             "preferences": False,
