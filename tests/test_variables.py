@@ -49,6 +49,7 @@ from shared.clock import Clock, ManualClock, SystemClock
 from shared.errors import StoreUnavailable
 from shared.protocol import MAX_FRAME_BYTES, Ask
 from shared.store import Key, open_store
+from trapped_web import topic, trapped_web
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRETS = {"JWT_SECRET_KEY": "jwt-" + "k9" * 20, "SERVICE_TOKEN": "svc-" + "t7" * 20}
@@ -138,6 +139,7 @@ class Stage:
             given: dict[str, str | None] = {
                 "STORE_URL": f"sqlite:///{self.folder}/trollama.db",
                 "AUTH_URL": NOBODY,
+                "SEARCH_URL": NOBODY,
                 "VRAM_PROFILE": "conservative",
                 "OLLAMA_HOST": servers.ollama_url,
             }
@@ -769,6 +771,22 @@ async def _enable_streaming(stage: Stage) -> None:
             ask_id = await client.ask("count to 20", options=SMALL)
             assert (await client.end_of(ask_id))["text"]
             assert bool(client.of(ask_id, "delta")) is (streaming == "true")
+
+
+# ------------------------------------------------------------------ the web as a source
+
+
+@shows("SEARCH_URL", "FETCH_ALLOW")
+async def _web(stage: Stage) -> None:
+    question = f"search for the {topic(3).name}"
+    async with trapped_web() as small, stage.brain(SEARCH_URL=small.url) as running:
+        assert (await running.answer(question))["sources"][0]["url"] == small.page(3)
+        assert (small.searched, small.asked) == ([f"the {topic(3).name}"], [])
+    async with trapped_web() as small:
+        settings = {"SEARCH_URL": small.url, "FETCH_ALLOW": f"10.1.0.0/16, {small.host}"}
+        async with stage.brain(settings) as running:
+            assert (await running.answer(question))["type"] == "done"
+            assert "/page/3" in small.asked
 
 
 # ------------------------------------------------------------------ budgets and maintenance

@@ -8,8 +8,12 @@ from typing import Any
 import anyio
 import pytest
 
+from brain.config import Settings
+from brain.web.search import LibrarySearch
+from brain.wiring.web import open_web
 from rehearsal import Script, default_script
 from rehearsal.script import ScriptedCall, ScriptedReply
+from shared.clock import SystemClock
 from trapped_web import PAGES, TrappedWeb, topic, trapped_web
 
 TOOLS = ["web_search", "fetch_page", "calculator"]
@@ -188,6 +192,31 @@ async def test_sums_are_worked_out(start: Any) -> None:
     async with start(script=script) as platform:
         _, _, done = await ask(platform, "how much is it?", route="math", **SMALL)
     assert "0.1 + 0.2 = 0.3" in done["text"]
+
+
+# ------------------------------------------------------------------ settings
+
+
+def opened(**settings: Any) -> Any:
+    secrets: Any = {"jwt_secret_key": "j" * 8 + "k7" * 16, "service_token": "s" * 8 + "m4" * 16}
+    nothing: Any = None
+    return open_web(
+        Settings(_env_file=None, **secrets, **settings),
+        store=nothing,
+        embed=nothing,
+        embedding_model="",
+        clock=SystemClock(),
+    )
+
+
+async def test_without_a_search_server_public_engines_are_asked() -> None:
+    async with opened(search_url=None) as web:
+        assert isinstance(web.search, LibrarySearch)
+
+
+async def test_a_wrong_list_of_private_hosts_is_named_at_start() -> None:
+    with pytest.raises(ValueError, match="FETCH_ALLOW: 'nonsense' is neither"):
+        await opened(fetch_allow="127.0.0.1:80, nonsense").__aenter__()
 
 
 # ------------------------------------------------------------------ traps
