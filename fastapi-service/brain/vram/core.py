@@ -109,7 +109,6 @@ class Core:
                 self._news.unload_done(event)
             case Snapshot():
                 self._news.snapshot(event)
-                self._order.forget_homes()
             case Trouble():
                 self._news.trouble(event)
             case Sampled():
@@ -138,12 +137,9 @@ class Core:
                 self._news.set_breaker(event)
             case ServerAdded() | ServerDrains() | ServerGone():
                 self._news.server_changed(event)
-                self._order.forget_homes()
                 self._idle.tick(event.at)
 
     def _acquire(self, event: Acquire) -> None:
-        if self._order.hit(event):
-            return
         arrived = event.at if event.arrived is None else event.arrived
         self._moves.admit(
             Waiter(

@@ -1,5 +1,7 @@
 """The small steps by which the books change, each with the effect that belongs to it."""
 
+from collections.abc import Iterable
+
 from brain.vram.books import Books
 from brain.vram.events import (
     AbortLoad,
@@ -176,6 +178,13 @@ class Moves:
     def tell_waiting(self, waiter: Waiter, detail: str, eta_seconds: float | None = None) -> None:
         """News for a waiter, unless it has them."""
         self._tell(waiter, Progress("waiting", waiter.model, eta_seconds, detail))
+
+    def tell_same(self, first: Waiter, others: Iterable[Waiter]) -> None:
+        """What one waits for, those wait for too."""
+        stage, detail = first.told or ("", "")
+        if stage == "waiting":
+            for other in others:
+                self.tell_waiting(other, detail)
 
     def tell_loading(self, waiter: Waiter, place: Place, *, at: float) -> None:
         """Its model is being loaded."""

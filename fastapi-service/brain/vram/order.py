@@ -17,7 +17,7 @@ from brain.vram.admission import DRAINED, HELD, Admission
 from brain.vram.books import FROZEN_AFTER, Books
 from brain.vram.choosing import Chooser
 from brain.vram.domains import Domain
-from brain.vram.events import Acquire, Failure
+from brain.vram.events import Failure
 from brain.vram.moves import Moves
 from brain.vram.placing import Placing
 from brain.vram.policies.view import ROUNDING_GB, Choice, Held, disturbance
@@ -26,8 +26,8 @@ from brain.vram.room import Room, room_at
 
 STARVED_SECONDS = 300.0
 """Waits of a minute are usual on a busy box: draining at once then makes all wait longer."""
-MOST_TURNS = 8
-"""Rounds that only changed whose turn it is; one is enough, and there is an end in any case."""
+SPARE_ROUNDS = 4
+"""Every round begins, ends or refuses something, so two for each model and caller are plenty."""
 Absent = list[tuple[Waiter, Place]]
 
 
@@ -40,47 +40,29 @@ class Order:
         self._chooser = chooser
         self._placing = Placing(books, chooser)
         self._admission = Admission(books, moves)
-        self._homes: dict[str, Place] = {}
-        self._has_turned = False
-        """It is another caller's turn than before the newest round: who stood back may go."""
-
-    def forget_homes(self) -> None:
-        """Servers changed: the short way is looked up again."""
-        self._homes.clear()
-
-    def hit(self, event: Acquire) -> bool:
-        """The short way: the model is in memory, and nobody waits for it or for its room."""
-        books = self._books
-        place = self._homes.get(event.model)
-        if place is None or event.model in books.waiting_for or event.speculative:
-            return False
-        resident = books.residents.get(place)
-        if resident is None or resident.state != "ready" or not books.has_slot(place, resident):
-            return False
-        if place in books.domain_at(place).contested:
-            return False
-        resident.kept = False
-        self._moves.grant(event.ticket, place, resident, at=event.at)
-        return True
 
     def dispatch(self, at: float) -> None:
-        """Start everything that can start."""
-        turns = 0
-        while turns < MOST_TURNS:
-            if not self._pass(at):
-                turns += 1
-                if not self._has_turned:
-                    return
+        """Start everything that can start, and tell everybody else what they wait for."""
+        books = self._books
+        rounds = SPARE_ROUNDS + 2 * (len(books.waiters) + len(books.residents))
+        while self._pass(at):
+            rounds -= 1
+            if not rounds:  # the next event goes on from here
+                self._moves.say("vram.unsettled", "The order of work did not settle")
+                break
+        for waiter in books.waiters.values():  # who was told nothing would not lend its slot
+            if not waiter.told:
+                self._moves.tell_waiting(waiter, "others are being answered first")
 
     def _pass(self, at: float) -> bool:
         """One round; True when something happened that may let more begin."""
         absent = self._serve(at)
-        again = self._has_turned = False
+        again = False
         for domain in self._books.domains.values():
             head, contested = domain.head, domain.contested
             again = self._advance(domain, absent.get(domain.name, []), at) or again
             if contested and (head, contested) != (domain.head, domain.contested):
-                self._has_turned = True
+                again = True  # another's turn: who stood back may go
         return again
 
     # ------------------------------------------------------------ what is there
@@ -116,7 +98,6 @@ class Order:
                 waiter, DRAINED if drained else "others are being answered first"
             )
         elif self._may_overtake(waiter, place):
-            self._remember_home(place)
             resident.kept = waiter.speculative
             self._moves.dismiss(waiter)
             seconds = waiter.load_seconds
@@ -134,10 +115,6 @@ class Order:
             return False
         head.overtaken += 1
         return True
-
-    def _remember_home(self, place: Place) -> None:
-        if len(self._books.having(place.model)) == 1:
-            self._homes[place.model] = place
 
     def _why_draining(self, place: Place) -> str:
         head = self._books.waiters.get(self._books.domain_at(place).head or 0)
@@ -176,12 +153,16 @@ class Order:
             domain.pending = None
         if domain.head is not None and domain.head not in self._books.waiters:
             domain.forget_head()
-        for waiter, place in self._by_turn(domain, eligible, at):
+        order = self._by_turn(domain, eligible, at)
+        while order:
+            waiter, place = order[0]
             outcome = self._bring(domain, waiter, place, at)
+            self._moves.tell_same(waiter, [one for one, there in order if there == place])
             if outcome is HELD:
+                order = [one for one in order if one[1] != place]
                 continue
-            for other, there in eligible:
-                if there != place and other.ticket in self._books.waiters:
+            for other, there in order:
+                if there != place:
                     self._moves.tell_waiting(other, f"{waiter.model} is next")
             if outcome is False and domain.head == waiter.ticket and domain.contested:
                 outcome = self._meanwhile(domain, waiter, eligible, at)
