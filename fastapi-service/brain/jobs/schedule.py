@@ -1,11 +1,12 @@
 """
 Who waits, who runs, and who is to start: all that the queue decides, without a store.
 
-A free slot is for whoever goes first (`brain.jobs.overtaking`); a lent one only for somebody whose
-model is known to be in memory, since its owner will want it back.
+A free slot is for whoever goes first (`brain.jobs.overtaking`). A lent one, whose owner will want it
+back, is for somebody whose model is known to be in memory, else for one whose model nobody waits for
+yet: so models that cannot be loaded for now hold up nobody who wants another.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
 from brain.jobs.job import Job
@@ -71,7 +72,21 @@ class Schedule:
             return None
         is_there = self._is_there(known=room == "lent")
         first = next(starts(ready, is_there))
-        return first if room == "own" or is_there(first.place) else None
+        if room == "own" or is_there(first.place):
+            return first
+        return self._for_another_model(starts(ready, is_there))
+
+    def _for_another_model(self, in_turn: Iterable[Start]) -> Start | None:
+        """The first whose model is known and nobody waits for yet; it passes those before it."""
+        waited_for = {None, *(self._likely(place.job) for place in self.slots.lenders())}
+        passed: list[Place] = []
+        for start in in_turn:
+            if self._likely(start.place.job) not in waited_for:
+                return Start(start.place, passed)
+            if not start.place.patience:
+                break
+            passed.append(start.place)
+        return None
 
     def _is_there(self, *, known: bool = False) -> Callable[[Place], bool]:
         """Whether the model of a place is in memory; one nobody can tell is, unless `known`."""

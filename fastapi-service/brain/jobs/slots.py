@@ -36,6 +36,10 @@ class Slots:
         """Everybody who has been started, by request id."""
         return self._started
 
+    def lenders(self) -> list[Place]:
+        """Those who wait for their model or for a slot."""
+        return [self._started[request_id] for request_id in self._lent]
+
     @property
     def room(self) -> Room:
         """What is free now."""

@@ -567,3 +567,16 @@ async def test_an_attempt_that_ends_while_its_slot_is_lent_leaves_no_slot_behind
         await queue.put(a_job(ask, model="small"))
     await take(queue)
     assert await nothing_to_take(queue)
+
+
+async def test_models_that_cannot_be_loaded_hold_up_nobody_who_wants_another(
+    store: Store, clock: ManualClock
+) -> None:
+    queue = await a_queue(store, clock, resident={"small"})
+    for ask, model in (("0", "big"), ("1", "big"), ("2", "huge"), ("3", "huge")):
+        await queue.put(a_job(ask, model=model))
+    queue.slot(await take(queue)).lend()
+    huge = await take(queue)
+    assert huge.job.ask_id == "2"
+    queue.slot(huge).lend()
+    assert await nothing_to_take(queue), "one that waits for each model is enough"
