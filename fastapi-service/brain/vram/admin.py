@@ -91,8 +91,9 @@ class Admin:
     def _unload(self, place: Place, at: float) -> Unloading:
         resident = self._books.residents[place]
         if resident.state == "loading":
-            if self._books.waiting_for[place.model]:
-                resident.leaves_after_use = True
+            waiting = [w.ticket for w in self._books.waiters.values() if w.model == place.model]
+            if waiting:
+                resident.leaves_after = frozenset(waiting)
                 return "draining"
             self._moves.abort_load(place, at=at)
             return "unloading"

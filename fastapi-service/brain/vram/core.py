@@ -39,7 +39,7 @@ from brain.vram.news import News
 from brain.vram.options import VramOptions
 from brain.vram.order import Order
 from brain.vram.reconcile import Difference
-from brain.vram.residents import Place, ServerFacts, Waiter
+from brain.vram.residents import ServerFacts, Waiter
 
 Asked = Look | Solved | AskPlan | AskUnload | SetBreaker | ServerAdded | ServerDrains | ServerGone
 
@@ -89,7 +89,7 @@ class Core:
                 self._learn(event)
                 self._order.dispatch(event.at)
                 if isinstance(event, LoadDone) and event.place in self.books.residents:
-                    self._after_use(event.place, event.at)
+                    self._idle.after_use(event.place, event.at)
             case _:
                 self._asked(event)
                 self._order.dispatch(event.at)
@@ -116,8 +116,7 @@ class Core:
                 if self.books.options.orchestrator_enabled:
                     self._ladder.step(event.at)
             case Tick():
-                if self.books.options.orchestrator_enabled:
-                    self._idle.tick(event.at)
+                self._idle.tick(event.at)
 
     def _asked(self, event: Asked) -> None:
         """What operators, the wiring and the planner want."""
@@ -167,10 +166,6 @@ class Core:
         books.residents[place].last_used = event.at
         if event.ok:
             books.breaker.success(place.model, event.at)
-        self._after_use(place, event.at)
+        self._idle.after_use(place, event.at)
         if books.waiters:
             self._order.dispatch(event.at)
-
-    def _after_use(self, place: Place, at: float) -> None:
-        if self.books.options.orchestrator_enabled:
-            self._idle.after_use(place, at)

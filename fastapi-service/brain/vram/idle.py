@@ -28,19 +28,20 @@ class Idle:
         self._chooser = chooser
 
     def after_use(self, place: Place, at: float) -> None:
-        """The last holder of a model has left."""
+        """A model was loaded, or a holder of it has left: see whether it leaves, too."""
         resident = self._books.residents[place]
+        if resident.leaves_after and resident.leaves_after.isdisjoint(self._books.waiters):
+            resident.leaves_after = frozenset()
+            self._moves.drain(place, "admin")
         if resident.leases or self._is_frozen(place):
             return
-        if (resident.state == "draining" and resident.drain in ("admin", "pressure")) or (
-            resident.leaves_after_use and not self._books.waiting_for[place.model]
-        ):
+        if resident.state == "draining" and resident.drain in ("admin", "pressure"):
             self._moves.start_unload(place, at=at)
         elif not self._books.is_movable(place) or self._books.waiting_for[place.model]:
             return
         elif self._books.servers[place.server].draining:
             self._moves.start_unload(place, at=at)
-        elif resident.kept:
+        elif resident.kept or not self._books.options.orchestrator_enabled:
             return
         elif self._books.options.conservative:
             self._leave(place, "conservative", "it was used, and memory is given back at once", at)
@@ -48,17 +49,19 @@ class Idle:
             self._leave(place, "keep_alive", "it was used, and is not kept", at)
 
     def tick(self, at: float) -> None:
-        """Time passed."""
+        """Time passed. Without the orchestrator only what an operator wants is done."""
         for place, resident in list(self._books.residents.items()):
             if resident.state == "draining" and resident.drain in ("admin", "pressure"):
                 self.after_use(place, at)  # its server was silent when its last caller left
+        for place in list(self._books.residents):
+            if self._books.servers[place.server].draining and self._is_idle(place):
+                self._leave(place, "admin", "its server is being drained", at)
+        if not self._books.options.orchestrator_enabled:
+            return
         limit = self._books.options.keep_alive_seconds
         if limit is not None:
             for place in self._unused(limit, at):
                 self._leave(place, "keep_alive", f"nobody used it for {limit:g} s", at)
-        for place in list(self._books.residents):
-            if self._books.servers[place.server].draining and self._is_idle(place):
-                self._leave(place, "admin", "its server is being drained", at)
         for domain in self._books.domains.values():
             self._towards_soft_limit(domain, at)
 

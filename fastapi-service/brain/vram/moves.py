@@ -92,7 +92,7 @@ class Moves:
         server = books.servers[place.server]
         awake = resident.state in ("ready", "draining", "adopted")
         park = server.sleeps and (awake or not server.loads)
-        resident.drain, resident.leaves_after_use = "", False
+        resident.drain, resident.leaves_after = "", frozenset()
         self.do(StartUnload(place, self.move(resident, "unloading"), park))
 
     def drain(self, place: Place, why: Drain) -> None:

@@ -82,7 +82,7 @@ class News:
             for waiter in self._waiting_at(place):
                 self._moves.reject(waiter, failure)
         resident.claimed = resident.woken = resident.speculative = False
-        resident.leaves_after_use = False
+        resident.leaves_after = frozenset()
         if failure.cause == "missing":
             self._books.breaker.probe_ended(place.model, at, ok=None)
             self._moves.remove(place)

@@ -84,8 +84,8 @@ class Resident:
     kept: bool = False
     """An operator brought it in, so it does not leave for not being used."""
 
-    leaves_after_use: bool = False
-    """An operator wants it gone; it goes when those who wait for it now are done."""
+    leaves_after: frozenset[int] = frozenset()
+    """An operator wants it gone once these callers, who waited for it then, are done."""
 
 
 @dataclass(slots=True)

@@ -163,6 +163,32 @@ def test_a_plan_says_what_fits_and_what_never_will(play: Any) -> None:
     assert answer(play, AskPlan(9, "unheard-of", play.at)).cause == "missing"
 
 
+def test_a_model_unloaded_while_it_loads_serves_those_who_waited_and_no_later_ones(
+    play: Any,
+) -> None:
+    first = play.ask("mid")
+    answer(play, AskUnload(99, "mid", play.at))
+    play.loaded()
+    assert play.granted() == [first]
+    play.ask("mid")
+    assert play.granted() == [first], "or it would never leave while it is asked for"
+    play.leave(first)
+    assert gone(play) == ["mid"]
+
+
+def test_without_the_orchestrator_an_operator_still_unloads_what_is_in_use(new_play: Any) -> None:
+    play = new_play(orchestrator_enabled=False).stocked()
+    ticket = play.ask("mid")
+    play.loaded()
+    answer(play, AskUnload(99, "mid", play.at))
+    late = play.ask("mid")
+    play.leave(ticket)
+    assert gone(play) == ["mid"]
+    play.unloaded()
+    play.loaded()
+    assert late in play.granted()
+
+
 def test_without_the_orchestrator_everything_is_loaded_and_nothing_unloaded(new_play: Any) -> None:
     play = new_play(orchestrator_enabled=False, keep_alive_seconds=1).stocked()
     tickets = [play.ask("big"), play.ask("giant"), play.ask("small")]
