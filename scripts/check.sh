@@ -24,7 +24,8 @@ types() {
     done
     "$BIN/mypy" --no-error-summary tests scripts || status=1
     MYPYPATH=benchmarks "$BIN/mypy" --no-error-summary benchmarks/overhead.py benchmarks/bench \
-        benchmarks/memory.py benchmarks/memorybench || status=1
+        benchmarks/memory.py benchmarks/memorybench \
+        benchmarks/soak.py benchmarks/soakbench || status=1
     return "$status"
 }
 

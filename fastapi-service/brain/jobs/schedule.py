@@ -1,9 +1,9 @@
 """
 Who waits, who runs, and who is to start: all that the queue decides, without a store.
 
-A free slot is for whoever goes first (`brain.jobs.overtaking`). A lent one, whose owner will want it
-back, is for somebody whose model is known to be in memory, else for one whose model nobody waits for
-yet: so models that cannot be loaded for now hold up nobody who wants another.
+A free slot is for whoever goes first (`brain.jobs.overtaking`). A lent one, whose owner will want
+it back, is for somebody whose model is known to be in memory, else for one whose model nobody waits
+for yet: so models that cannot be loaded for now hold up nobody who wants another.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
