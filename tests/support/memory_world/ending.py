@@ -178,7 +178,7 @@ def restart(world: World) -> None:
     before = _charged(world.core)
     learned = world.core.books.breaker.dump(), world.core.books.estimates.dump()
     world.begin()
-    world.core.books.breaker.load(learned[0])
+    world.core.books.breaker.load(learned[0], at=world.at)
     world.core.books.estimates.load(learned[1])
     for name, box in world.boxes.items():
         seen = box.inventory()
