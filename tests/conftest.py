@@ -153,6 +153,7 @@ class Box:
             "OLLAMA_HOST": f"http://127.0.0.1:{self.ports['ollama']}",
             "SGLANG_ENDPOINT": f"http://127.0.0.1:{self.ports['openai']}",
             "BCRYPT_COST": "4",
+            "SEARCH_URL": "http://127.0.0.1:9",  # nobody there: no test searches the internet
             **SECRETS,
             **self.settings,
         }

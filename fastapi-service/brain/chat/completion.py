@@ -33,6 +33,9 @@ from shared.protocol import Thinking as ThinkingFrame
 AUTO = "auto"
 """The name that stands for: choose a model for me."""
 
+IMAGE_CHARS = 4000
+"""What a picture counts: about as many tokens as models make of one."""
+
 MAX_ANSWER_CHARS = 1_000_000
 """A model that says more has lost itself; the answer ends there as one that was too long."""
 
@@ -57,9 +60,15 @@ class Request:
 
     @property
     def length(self) -> int:
-        """Characters of everything it brings along: what was said, and what tools there are."""
+        """Characters of everything it brings along: what was said and shown, and which tools."""
         tools = sum(len(f"{tool.description}{tool.parameters}") for tool in self.script.tools)
-        return sum(len(turn.text) for turn in self.script.turns) + tools
+        said = sum(len(turn.text) for turn in self.script.turns)
+        return said + tools + self.images * IMAGE_CHARS
+
+    @property
+    def images(self) -> int:
+        """How many pictures it brings along."""
+        return sum(len(turn.images) for turn in self.script.turns if isinstance(turn, Turn))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,8 @@ class Completion:
             raise NotCapable(model, "chat")
         if request.script.tools and not spec.tools:
             raise NotCapable(model, "call tools")
+        if request.images and not spec.vision:
+            raise NotCapable(model, "see pictures")
 
     def length_of(self, job: Job) -> int:
         """How much `job` asks in characters, also where its words are in no store."""
@@ -201,6 +212,7 @@ class Completion:
         choice = await self._router.choose(
             request.question,
             AskOptions(model=None if request.is_routed else request.script.model),
+            has_images=request.is_routed and request.images > 0,
             tell=lambda progress: tell_progress(tell, draft, progress),
         )
         if not request.script.tools or self._vram.spec(choice.model).tools:

@@ -406,12 +406,6 @@ async def test_a_body_that_is_no_request_is_a_bad_request(platform: Any, body: b
     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
-async def test_an_image_is_refused_in_a_sentence(ai: Client) -> None:
-    with pytest.raises(openai.BadRequestError, match="text only") as refused:
-        await ask(ai, messages=[{"role": "user", "content": [IMAGE]}])
-    assert refused.value.code == "file.unsupported"
-
-
 async def test_a_model_for_vectors_and_one_without_tools_say_so(ai: Client) -> None:
     with pytest.raises(openai.BadRequestError, match="cannot chat"):
         await ask(ai, model="qwen3-embedding:4b")

@@ -12,8 +12,20 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brain.api.openai.errors import Unfit
+from brain.api.openai.images import image_in
 from brain.chat.completion import Request
-from brain.llm.messages import Call, Result, Sampling, Schema, Script, Think, Tool, ToolChoice, Turn
+from brain.llm.messages import (
+    Call,
+    Image,
+    Result,
+    Sampling,
+    Schema,
+    Script,
+    Think,
+    Tool,
+    ToolChoice,
+    Turn,
+)
 
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
@@ -23,10 +35,15 @@ class _Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
+class _ImageUrl(_Shape):
+    url: str
+
+
 class _Part(_Shape):
     type: str
     text: str | None = None
     refusal: str | None = None
+    image_url: _ImageUrl | None = None
 
 
 class _CalledFunction(_Shape):
@@ -216,7 +233,7 @@ def _turns(messages: Iterable[_Message]) -> Sequence[Turn | Result]:
                 names.update((call.id, call.name) for call in calls)
                 turns.append(Turn("assistant", text, calls=calls))
             case "user":
-                turns.append(Turn("user", text))
+                turns.append(Turn("user", text, images=tuple(_images(message, where))))
             case "system" | "developer":
                 turns.append(Turn("system", text))
     return turns
@@ -232,7 +249,9 @@ def _text(message: _Message, where: str) -> str:
             return text
         case parts:
             return "\n".join(
-                _part(part, f"{where}.content.{number}") for number, part in enumerate(parts)
+                _part(part, f"{where}.content.{number}")
+                for number, part in enumerate(parts)
+                if not (part.type == "image_url" and message.role == "user")
             )
 
 
@@ -243,11 +262,22 @@ def _part(part: _Part, where: str) -> str:
         case _Part(type="text" | "refusal"):
             raise Unfit(where, "its text is missing")
         case _Part(type="image_url"):
-            why = "images cannot be read here yet; this version answers text only"
+            why = "pictures can only stand in messages of the user"
             raise Unfit(where, why, code="file.unsupported")
         case _:
             why = f"parts of type {part.type[:40]!r} cannot be read here"
             raise Unfit(where, why, code="file.unsupported")
+
+
+def _images(message: _Message, where: str) -> Iterable[Image]:
+    if message.content is None or isinstance(message.content, str):
+        return
+    for number, part in enumerate(message.content):
+        if part.type == "image_url":
+            place = f"{where}.content.{number}.image_url"
+            if part.image_url is None:
+                raise Unfit(place, "it is missing")
+            yield image_in(part.image_url.url, place)
 
 
 def _calls(message: _Message, where: str) -> Iterable[Call]:
