@@ -67,7 +67,7 @@ class Artifacts:
                 f"{wish.instead.upper()} files cannot be written here; this is {suffix}"
             )
         if draft.made and draft.finished.truncated:
-            draft.remarks.append("the answer broke off, so the file is not complete")
+            draft.remarks.append("The answer broke off, so the file is not complete")
 
     async def _settled(self, wish: Wish | Unsure | None, draft: Draft, tell: Tell) -> Wish | None:
         """The wish, after the model that has just answered was asked where words did not tell."""
@@ -145,8 +145,7 @@ def _lines(draft: Draft) -> Iterator[str]:
         version = f" (version {made.version})" if made.version > 1 else ""
         yield f"{SAVED}{made.filename}{version}"
     for remark in draft.remarks:
-        sentence = remark[0].upper() + remark[1:]
-        yield f"_{sentence if sentence.endswith('.') else sentence + '.'}_"
+        yield f"_{remark if remark.endswith('.') else remark + '.'}_"
 
 
 def instructed_to_write(draft: Draft, system: str) -> str:

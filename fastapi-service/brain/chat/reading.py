@@ -100,7 +100,7 @@ class Reading:
         room = room_for_prompt(self._vram.spec(draft.choice.model).context_tokens)
         shown = draft.pictures[: max(room // 2 // PICTURE_TOKENS, 1)]
         if len(shown) < len(draft.pictures):
-            draft.note([f"only the first {len(shown)} of {len(draft.pictures)} pictures were seen"])
+            draft.note([f"Only the first {len(shown)} of {len(draft.pictures)} pictures were seen"])
         many = f"{len(shown)} images" if len(shown) > 1 else "image"
         tell_status(tell, draft, "reading_files", detail=f"Analyzing {many}…")
         return shown

@@ -68,7 +68,7 @@ def quoted(files: Sequence[Enclosed], *, room: int) -> Quoted:
         "\n\n".join(_block(one) for one in shown),
         sum(one.tokens + HEADING_TOKENS for one in shown),
         tuple(
-            f"only the first {_percent(after)} of {after.filename} could be read to the model"
+            f"Only the first {_percent(after)} of {after.filename} could be read to the model"
             for before, after in zip(files, shown, strict=True)
             if len(after.text) < len(before.text)
         ),
