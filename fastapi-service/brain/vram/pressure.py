@@ -7,11 +7,12 @@ duration, direction and corroboration, and leaves later than it comes:
             enter                                            leave
   WARN   stalls > 10 % for 3 s, not falling, corroborated   < 5 % for 30 s
   CRIT   stalls > 15 % for 1 s, not falling, corroborated   < 7 % for 30 s and
-         or available < hard reserve, at once               available > hard reserve + 4 GB
+         or available < hard reserve, at once               available > hard reserve + headroom
 
 Stalls: `full avg10`. Corroborated: available < soft reserve, or the kernel scanned for pages or
 read dropped ones again in the last 10 s. While we load a model ourselves, its file fills the page
-cache and explains the scanning, so then only the available memory corroborates.
+cache and explains the scanning, so then only the available memory corroborates. The headroom is
+4 GB, or a tenth of a small machine's memory: more than that may never come free there.
 """
 
 import math
@@ -27,6 +28,7 @@ LEAVE_SECONDS = 30.0
 GROWTH_SECONDS = 10.0
 HOLD_SECONDS = 60.0
 HEADROOM_GB = 4.0
+HEADROOM_SHARE = 0.1
 LEAVE_WARN = 5.0 / 10.0
 LEAVE_CRIT = 7.0 / 15.0
 """Where a level leaves, as shares of where it enters."""
@@ -115,7 +117,7 @@ class Pressure:
             self._enter(self.pressing, at, _why(sample, full, scanning=scanning))
             self._refuse_until = at + HOLD_SECONDS
             return self.level
-        roomy = available is not None and available > hard_gb + HEADROOM_GB
+        roomy = available is not None and available > hard_gb + _headroom_gb(sample.total_gb)
         lower = self._left(at, full, known=available is not None or full is not None, roomy=roomy)
         if lower < self.level:
             self._enter(lower, at, self.reason if lower else "")
@@ -222,6 +224,10 @@ class _Scanning:
             self._last = sample.refaults
         self._loading = loading
         return not loading and 0 <= sample.at - self._grew_at <= GROWTH_SECONDS
+
+
+def _headroom_gb(total_gb: float | None) -> float:
+    return HEADROOM_GB if total_gb is None else min(HEADROOM_GB, HEADROOM_SHARE * total_gb)
 
 
 def _why(sample: MemorySample, full: float | None, *, scanning: bool) -> str:

@@ -298,3 +298,11 @@ def test_a_short_hiccup_is_not_noticed() -> None:
         psi = kernel(tenth / 10, refresh=0.5, share=100.0, seconds=1.0)
         sample = MemorySample(START + tenth / 10, 120.0, UNDER_SOFT, psi, tenth)
         assert pressure.observe(sample) is Level.CALM
+
+
+def test_a_small_machine_comes_out_of_it_with_what_it_can_have_free() -> None:
+    pressure = Pressure()
+    pressure.observe(MemorySample(START, 8.0, 1.9))
+    levels = [pressure.observe(MemorySample(START + at, 8.0, 2.9)) for at in range(1, 40)]
+    assert levels[10] is Level.CRIT
+    assert levels[-1] is Level.CALM
