@@ -10,7 +10,7 @@ The files are read in place: together they take far less time than handing them 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -75,6 +75,9 @@ class MemoryWatch:
         self._files = files or MemoryFiles()
         self._gpu = gpu
         self._gpu_at = clock.monotonic()
+        self._gpu_known = GpuMemory("unknown") if gpu is None else gpu.newest
+        """Its newest answer that was one: what kind it is does not change while it is silent."""
+
         self._loading: Callable[[], bool] = never
         self._failing: set[str] = set()
         self._alert_until = -math.inf
@@ -152,13 +155,15 @@ class MemoryWatch:
 
     def _gpu_now(self, problems: dict[str, str]) -> GpuMemory:
         if self._gpu is None:
-            return GpuMemory("unknown")
+            return self._gpu_known
+        problem = self._gpu.newest.problem
         if self._clock.monotonic() - self._gpu_at > GPU_STALE_SECONDS:
-            problems["gpu"] = "the accelerator does not answer"
-            return GpuMemory("unknown")
-        if self._gpu.newest.problem:
-            problems["gpu"] = self._gpu.newest.problem
-        return self._gpu.newest
+            problem = "the accelerator does not answer"
+        if not problem:
+            self._gpu_known = self._gpu.newest
+            return self._gpu_known
+        problems["gpu"] = problem
+        return replace(self._gpu_known, free_gb=None)
 
     def _tell(self, problems: dict[str, str]) -> None:
         """One line when a fact becomes unknown and one when it is known again."""

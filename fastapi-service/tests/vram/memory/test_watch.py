@@ -209,6 +209,26 @@ async def test_an_accelerator_that_hangs_holds_nothing_up(
     assert len(samples) == 13
     assert samples[-1].available_gb == 51.2
     assert "accelerator" in samples[-1].problem
+    assert (samples[-1].kind, samples[-1].gpu_free_gb) == ("discrete", None), "it has not moved"
+
+
+def test_an_accelerator_that_fails_is_unknown_and_still_the_memory_that_counts(
+    clock: ManualClock, files: MemoryFiles
+) -> None:
+    lost = False
+
+    def free() -> int:
+        if lost:
+            raise OSError("GPU is lost")
+        return 10**9
+
+    gpu = gpu_of(free)
+    watch = MemoryWatch(clock=clock, files=files, gpu=gpu)
+    lost = True
+    gpu.read()
+    sample = watch.read()
+    assert (sample.kind, sample.gpu_total_gb, sample.gpu_free_gb) == ("discrete", 8.0, None)
+    assert "GPU is lost" in sample.problem
 
 
 @pytest.mark.skipif(open_triggers(PRESSURE) is None, reason="needs pressure triggers")
