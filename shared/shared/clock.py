@@ -36,6 +36,29 @@ class SystemClock:
         await anyio.sleep(seconds)
 
 
+class SteadyClock:
+    """
+    Another clock whose `now` never goes back, also when that of the machine is set back.
+
+    It is then ahead by as much, until the machine's has caught up or the process ends.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = clock.now() - clock.monotonic()
+
+    def now(self) -> float:
+        monotonic = self._clock.monotonic()
+        self._offset = max(self._offset, self._clock.now() - monotonic)
+        return monotonic + self._offset
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+
 class ManualClock:
     """A clock that stands still until a test moves it; sleepers wake in order of their hour."""
 

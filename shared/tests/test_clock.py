@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from shared.clock import ManualClock, SystemClock, iso
+from shared.clock import ManualClock, SteadyClock, SystemClock, iso
 
 
 async def test_sleepers_wake_in_the_order_of_their_hour(clock: ManualClock) -> None:
@@ -67,6 +67,29 @@ async def test_the_system_clock_goes_on() -> None:
     await clock.sleep(0)
     assert clock.monotonic() >= before
     assert clock.now() > 1_700_000_000
+
+
+class Moved(ManualClock):
+    """A machine whose clock is set while everything else goes on."""
+
+    by = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.by
+
+
+async def test_a_steady_clock_goes_on_when_the_machines_is_set_back() -> None:
+    machine = Moved(now=1000.0)
+    clock = SteadyClock(machine)
+    await machine.advance(10)
+    machine.by = -3600.0
+    assert clock.now() == 1010.0
+    await machine.advance(5)
+    assert (clock.now(), clock.monotonic()) == (1015.0, 15.0)
+    machine.by = 60.0
+    assert clock.now() == machine.now() == 1075.0
+    machine.by = 0.0
+    assert clock.now() == 1075.0
 
 
 def test_a_moment_is_written_in_utc_with_milliseconds() -> None:

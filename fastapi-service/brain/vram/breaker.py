@@ -173,13 +173,23 @@ class Breaker:
         """Everything, as plain JSON, for `load` after a restart."""
         return {name: asdict(one) for name, one in self._circuits.items()}
 
-    def load(self, dumped: Mapping[str, Any]) -> None:
-        """Take over what `dump` made; a probe of then is over, and may be tried again."""
+    def load(self, dumped: Mapping[str, Any], *, at: float) -> None:
+        """
+        Take over what `dump` made; a probe of then is over, and may be tried again.
+
+        Where breakers are disabled now, only what an operator forced stays open. The clock may have
+        been set back since: nothing happened later than `at`, and no pause is longer than any is.
+        """
         for name, row in dumped.items():
-            crashes = [Crash(**crash) for crash in row["crashes"]]
+            crashes = [Crash(min(one["at"], at), one["reason"]) for one in row["crashes"]]
             circuit = _Circuit(**{**row, "crashes": crashes})
+            circuit.counted_from = min(circuit.counted_from, at)
             if circuit.state == "half_open":
                 circuit.state, circuit.deadline, circuit.ready_at = "open", None, None
+            if circuit.retry_at is not None:
+                circuit.retry_at = min(circuit.retry_at, at + MAX_PAUSE_SECONDS)
+            if not self._settings.enabled and not circuit.forced:
+                _close(circuit, circuit.counted_from)
             self._circuits[name] = circuit
 
     def _status(self, model: str, at: float) -> BreakerStatus:

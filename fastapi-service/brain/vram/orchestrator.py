@@ -8,6 +8,7 @@ outside it decides by looking.
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -47,7 +48,7 @@ from brain.vram.pressure import Level
 from brain.vram.refusals import error_of
 from brain.vram.residents import ServerFacts
 from brain.vram.status import Status, status_of
-from shared.clock import Clock
+from shared.clock import Clock, SteadyClock
 
 log = structlog.get_logger(__name__)
 __all__ = ["Lease", "Level", "Loss", "Orchestrator", "Progress", "Server", "Status", "ignore"]
@@ -75,6 +76,7 @@ class Orchestrator:
     ) -> None:
         """`limits` by name of server; `drop_file_cache` is called in a thread under pressure."""
         given = limits or {}
+        clock = SteadyClock(clock)  # nothing here is to wait for an hour that comes twice
         self._core = Core(
             specs=specs,
             servers=[_facts(one, given.get(one.name, ServerLimits())) for one in backends],
@@ -215,14 +217,14 @@ class Orchestrator:
 
     def recall(self, learned: Mapping[str, Any]) -> None:
         """Take over what `learned` gave; before `run`."""
-        self._core.books.breaker.load(learned["breaker"])
+        self._core.books.breaker.load(learned["breaker"], at=self._clock.now())
         self._core.books.estimates.load(learned["estimates"])
 
     # ------------------------------------------------------------ what operators want
 
     def observe(self, sample: MemorySample) -> None:
-        """The machine's memory was read."""
-        self._post(Sampled(sample))
+        """The machine's memory was read just now, which is what its moment becomes."""
+        self._post(Sampled(replace(sample, at=self._clock.now())))
 
     async def plan(self, model: str) -> Plan:
         """What a load of `model` would do now. Raises `ModelUnavailable`, `BackendUnreachable`."""

@@ -187,7 +187,7 @@ def test_an_operator_sees_why_and_until_when() -> None:
 def test_history_survives_a_restart() -> None:
     breaker, again = opened(), Breaker(SETTINGS)
     breaker.force_open("forced", 3.0)
-    again.load(json.loads(json.dumps(breaker.dump())))
+    again.load(json.loads(json.dumps(breaker.dump())), at=11.0)
     assert again.report(11.0) == breaker.report(11.0)
     assert again.crashes() == breaker.crashes()
     assert not again.may_load("forced", 1e9)
@@ -196,9 +196,29 @@ def test_history_survives_a_restart() -> None:
 def test_a_probe_does_not_survive_a_restart() -> None:
     breaker, at = probing()
     again = Breaker(SETTINGS)
-    again.load(json.loads(json.dumps(breaker.dump())))
+    again.load(json.loads(json.dumps(breaker.dump())), at=at)
     assert again.state("m", at + 1) == "open"
     assert again.may_load("m", at + 1)
+
+
+def test_a_breaker_switched_off_meanwhile_holds_nothing_back() -> None:
+    breaker, off = opened(), Breaker(BreakerSettings(enabled=False))
+    breaker.force_open("forced", 3.0)
+    off.load(breaker.dump(), at=11.0)
+    assert off.state("m", 11.0) == "closed"
+    assert off.may_load("m", 11.0)
+    assert off.retry_at("m") is None
+    assert not off.may_load("forced", 11.0), "that was an operator's word"
+
+
+def test_after_a_clock_was_set_back_no_pause_is_longer_than_any_is() -> None:
+    before, again = Breaker(SETTINGS), Breaker(SETTINGS)
+    for at in (86_400.0, 86_401.0):
+        before.crash("m", at, "exit")
+    again.load(before.dump(), at=100.0)
+    assert retry_of(again) <= 100.0 + 600.0
+    again.clear("m")
+    assert again.crash("m", 101.0, "exit") == "closed"
 
 
 def test_only_so_many_crashes_are_remembered(breaker: Breaker) -> None:
