@@ -22,7 +22,7 @@ from brain.vram.events import DropFileCache
 from brain.vram.moves import Moves
 from brain.vram.policies.view import Held, loss_seconds
 from brain.vram.pressure import Level
-from brain.vram.residents import Place
+from brain.vram.residents import Place, Resident
 
 EFFECT_SECONDS = 5.0
 NO_EFFECT_SECONDS = 15.0
@@ -156,9 +156,31 @@ class Ladder:
                 continue
             if resident.speculative or not speculative_only:
                 self._record(place, "the load was given up", at)
+                self._remember_need(place, resident)
+                if self._books.machine.pressure.pressing is Level.CRIT:
+                    self._moves.crashed(place, "it took more memory than this machine has", at)
                 self._moves.abort_load(place, at=at)
                 return resident.charged_gb
         return None
+
+    def _remember_need(self, place: Place, resident: Resident) -> None:
+        """
+        Its load made memory short: by what was free before it needs that much at least.
+
+        Never more than could be free for it now: others may have taken a part of it meanwhile, and
+        one bad moment must not make a model one that can never fit.
+        """
+        machine = self._books.machine
+        before, free, total = resident.free_before_gb, machine.free_gb, machine.total_gb
+        if before is None or free is None or total is None:
+            return
+        most_gb = min(
+            self._books.ceiling_gb(place),
+            total - machine.reserve_gb - (machine.external_gb or 0.0),
+        )
+        taken_gb = min(before - free, most_gb)
+        if taken_gb > resident.charged_gb:
+            self._books.estimates.learn_size(place, resident.spec, taken_gb)
 
     def _drop_file_cache(self, at: float) -> float | None:
         del at

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from brain.vram.books import Books
+from brain.vram.decisions import Decision
 from brain.vram.events import (
     AbortLoad,
     Effect,
@@ -70,7 +71,7 @@ class Moves:
         self._books.domain_at(place).is_stale = True
         # What is there already is not for nobody: to give the load up would be to unload it.
         resident.speculative = speculative and not (resident.claimed or resident.woken)
-        resident.loading_since = at
+        resident.loading_since, resident.free_before_gb = at, self._books.machine.free_gb
         self.do(StartLoad(place, self.move(resident, "loading"), spec))
 
     def abort_load(self, place: Place, *, at: float) -> None:
@@ -118,6 +119,21 @@ class Moves:
         books.version += 1
         books.gone[place] = books.version
         del books.residents[place]
+
+    def crashed(self, place: Place, reason: str, at: float) -> None:
+        """A model went away without being asked to."""
+        breaker = self._books.breaker
+        before = breaker.state(place.model, at)
+        after = breaker.crash(place.model, at, reason)
+        self._books.decisions.appendleft(Decision(at, "crash", "", (place.model,), reason))
+        opened = after == "open" and before != "open"
+        self.say(
+            "vram.crash",
+            "Circuit breaker opened" if opened else "A model crashed",
+            model=place.model,
+            server=place.server,
+            reason=reason,
+        )
 
     # ------------------------------------------------------------ callers
 

@@ -1,7 +1,6 @@
 """What loads, unloads, servers and the machine report, taken into the books."""
 
 from brain.vram.books import Books
-from brain.vram.decisions import Decision
 from brain.vram.estimates import note_size
 from brain.vram.events import (
     Failure,
@@ -89,7 +88,7 @@ class News:
         else:
             self._moves.move(resident, "failed")
             if failure.cause == "failed":
-                self.crashed(place, failure.reason, at)
+                self._moves.crashed(place, failure.reason, at)
             else:
                 self._books.breaker.probe_ended(place.model, at, ok=None)
         self._moves.probe(place.server)
@@ -153,7 +152,7 @@ class News:
             self._moves.remove(place)
         for place in sure:
             if books.servers[place.server].loads:
-                self.crashed(place, "it was no longer in memory", event.at)
+                self._moves.crashed(place, "it was no longer in memory", event.at)
         if difference.gone:
             names = [place.model for place in difference.gone]
             self._moves.say(
@@ -183,7 +182,7 @@ class News:
                     self._moves.remove(place)
                 del books.servers[server]
 
-    # ------------------------------------------------------------ the machine, crashes
+    # ------------------------------------------------------------ the machine, operators
 
     def sampled(self, event: Sampled) -> None:
         """The machine's memory was read."""
@@ -193,21 +192,6 @@ class News:
         models_gb = sum(gb for _, gb in real)
         loading = any(state == "loading" for state, _ in real)
         books.machine.note(event.sample, models_gb=models_gb, loading=loading)
-
-    def crashed(self, place: Place, reason: str, at: float) -> None:
-        """A model went away without being asked to."""
-        breaker = self._books.breaker
-        before = breaker.state(place.model, at)
-        after = breaker.crash(place.model, at, reason)
-        self._books.decisions.appendleft(Decision(at, "crash", "", (place.model,), reason))
-        opened = after == "open" and before != "open"
-        self._moves.say(
-            "vram.crash",
-            "Circuit breaker opened" if opened else "A model crashed",
-            model=place.model,
-            server=place.server,
-            reason=reason,
-        )
 
     def set_breaker(self, event: SetBreaker) -> None:
         """An operator's word on a model that crashed."""

@@ -63,6 +63,9 @@ class Resident:
 
     use_count: int = 0
     loading_since: float = 0.0
+    free_before_gb: float | None = None
+    """What the machine had free when its load began."""
+
     loaded_at: float | None = None
     last_used: float | None = None
     missing: int = 0

@@ -173,6 +173,51 @@ def test_a_load_under_way_is_given_up_last_and_begins_again_when_there_is_memory
     assert ticket in play.granted()
 
 
+def greedy(play: Any, *, seconds: int) -> int:
+    """A load takes nearly all there is, and gives it back when given up; returns the attempts."""
+    for _ in range(seconds):
+        loading = play.state("normal") == "loading"
+        aborts = [
+            one for one in play.sample(3.0 if loading else 40.0) if isinstance(one, AbortLoad)
+        ]
+        if aborts:
+            play.gone(aborts[0])
+    return len(play.loads())
+
+
+def test_a_load_that_was_given_up_is_tried_again_with_the_room_it_took(new_play: Any) -> None:
+    play = new_play(ROSTER, hard_gb=100.0).stocked()
+    play.leave(play.hold("high"))
+    play.sample(40.0)
+    play.ask("normal")
+    assert greedy(play, seconds=60) == 1
+    assert gone(play) == ["high"], "10 GB were free for it, but it took 37"
+    play.unloaded()
+    play.sample(50.0)
+    assert len(play.loads()) == 2
+
+
+def test_a_load_that_is_given_up_again_and_again_rests(new_play: Any) -> None:
+    play = new_play(ROSTER, hard_gb=10.0).stocked()  # it may have no more than it is listed with
+    play.sample(40.0)
+    play.ask("normal")
+    assert greedy(play, seconds=300) <= 2 + 4, "after two at most one each 30, 60, 120 s"
+    assert len(play.core.books.breaker.crashes()["normal"]) == len(play.loads())
+
+
+def test_what_others_take_during_a_load_makes_no_model_too_large_for_ever(new_play: Any) -> None:
+    play = new_play(ROSTER, hard_gb=120.0).stocked()
+    for _ in range(700):
+        play.sample(100.0)
+    play.ask("normal")
+    play.sample(1.0)
+    play.gone(next(one for one in play.effects if isinstance(one, AbortLoad)))
+    for _ in range(700):
+        play.sample(100.0)
+    assert not play.rejected()
+    assert len(play.loads()) == 2
+
+
 def test_low_models_wait_while_memory_is_tight(full: Any) -> None:
     squeeze(full)
     full.unloaded()
