@@ -789,6 +789,72 @@ async def _web(stage: Stage) -> None:
             assert "/page/3" in small.asked
 
 
+# ------------------------------------------------------------------ files
+
+
+async def send_file(running: Running, data: bytes) -> httpx.Response:
+    async with running.http(running.token()) as http:
+        return await http.post("/api/files", files={"file": ("a.txt", data)})
+
+
+@shows("MAX_FILE_SIZE_MB")
+async def _max_file_size(stage: Stage) -> None:
+    for limit, status in (("0.5", 413), ("20.5", 201)):
+        async with stage.brain(MAX_FILE_SIZE_MB=limit) as running:
+            assert (await send_file(running, b"a" * 20_000_000)).status_code == status
+
+
+@shows("UPLOAD_CLEANUP_HOURS")
+async def _upload_cleanup(stage: Stage) -> None:
+    async with stage.brain(UPLOAD_CLEANUP_HOURS=f"{0.3 / 3600}") as running:
+        kept = (await send_file(running, b"hello")).json()
+        file = stage.folder / "files" / kept["file_id"]
+        assert file.read_bytes() == b"hello"
+        with anyio.fail_after(10):
+            while file.exists():
+                await anyio.sleep(0.02)
+
+
+@shows("ARTIFACT_TTL_HOURS", "PUBLIC_URL")
+async def _artifacts(stage: Stage) -> None:
+    variables = {"ARTIFACT_TTL_HOURS": "0.5", "PUBLIC_URL": "https://files.example.org/"}
+    question = "write a python function for primes to a file primes.py"
+    async with stage.brain(variables) as running:
+        async with connected(running.url, "/ws/discord", SECRETS["SERVICE_TOKEN"]) as bot:
+            await bot.hello("bot")
+            end = await bot.end_of(await bot.ask(question, user_id="7", options=SMALL))
+        [file] = end["artifacts"]
+        base, _, query = file["url"].partition("?")
+        assert base == f"https://files.example.org/artifacts/{file['artifact_id']}"
+        expires = int(re.findall(r"expires=(\d+)", query)[0])
+        assert abs(expires - SystemClock().now() - 1800) < 60
+
+
+@shows("DISCORD_API_BASE")
+async def _discord_api_base(stage: Stage) -> None:
+    async def serve(_: web.Request) -> web.Response:
+        return web.Response(body=b"The cat is called Barnaby.")
+
+    app = web.Application()
+    app.router.add_get("/notes.txt", serve)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    there = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    attachment = {"filename": "notes.txt", "url": f"{there}/notes.txt"}
+    for base, kind in ((f"{there}/api/v10", "done"), (None, "failed")):
+        async with (
+            stage.brain(DISCORD_API_BASE=base) as running,
+            connected(running.url, "/ws/discord", SECRETS["SERVICE_TOKEN"]) as bot,
+        ):
+            await bot.hello("bot")
+            ask = await bot.ask(
+                "cat?", ask_id=kind, user_id="7", attachments=[attachment], options=SMALL
+            )
+            assert (await bot.end_of(ask))["type"] == kind
+    await runner.cleanup()
+
+
 # ------------------------------------------------------------------ budgets and maintenance
 
 
