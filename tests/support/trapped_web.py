@@ -41,6 +41,10 @@ TRAPS: tuple[str, ...] = (
 )
 
 
+LONG_FACT = "In the middle stands that the marmot of Zermatt weighs four kilograms."
+"""On the page `/long`, which is far too long to be given whole."""
+
+
 @dataclass(frozen=True)
 class Topic:
     """What page `number` is about."""
@@ -66,6 +70,9 @@ class TrappedWeb:
     trapped: list[str] = field(default_factory=list)
     broken: bool = False
     """Whether the search engine fails."""
+
+    silent: bool = False
+    """Whether it takes the words and says nothing."""
 
     hit_limit: int = 3
     released: anyio.Event = field(default_factory=anyio.Event)
@@ -99,6 +106,8 @@ class TrappedWeb:
             return web.Response(status=500)
         query = request.query["q"]
         self.searched.append(query)
+        if self.silent:
+            await self.released.wait()
         words = set(query.lower().split()) - {"the", "of"}
         scores = {
             number: len(words & set(topic(number).name.lower().split())) for number in range(PAGES)
@@ -131,6 +140,13 @@ class TrappedWeb:
     async def _moved(self, request: web.Request) -> web.Response:
         raise web.HTTPFound(self.page(int(request.match_info["number"])))
 
+    async def _long(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        padding = "\n\n".join(
+            f"Nothing of note happened in {year}. " * 9 for year in range(1800, 1900)
+        )
+        return web.Response(text=f"{padding}\n\n{LONG_FACT}\n\n{padding}")
+
     async def _slow(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)
         await self.released.wait()
@@ -143,6 +159,7 @@ class TrappedWeb:
             web.get("/page/{number}", self._page),
             web.get("/trap/{number}", self._trap),
             web.get("/moved/{number}", self._moved),
+            web.get("/long", self._long),
             web.get("/slow", self._slow),
         ]
 

@@ -11,13 +11,14 @@ import pytest
 from brain.config import Settings
 from brain.web.search import LibrarySearch
 from brain.wiring.web import open_web
-from rehearsal import Script, default_script
+from rehearsal import Fault, Script, default_script
 from rehearsal.script import ScriptedCall, ScriptedReply
 from shared.clock import SystemClock
-from trapped_web import PAGES, TrappedWeb, topic, trapped_web
+from trapped_web import LONG_FACT, PAGES, TrappedWeb, topic, trapped_web
 
 TOOLS = ["web_search", "fetch_page", "calculator"]
 SMALL = {"model": "rnj-1:8b"}
+EMBEDDING = "qwen3-embedding:4b"
 BLIND_TO_TOOLS = "deepseek-ocr:3b"
 RESEARCH = {"route": "research", **SMALL}
 CANCELLED_WITHIN_SECONDS = 2.0
@@ -187,6 +188,22 @@ async def test_a_page_that_moved_is_named_by_where_it_is_now(
     assert [one["url"] for one in done["sources"]] == [small_web.page(4)]
 
 
+@pytest.mark.parametrize("faults", [(), (Fault(kind="error", model=EMBEDDING),)])
+async def test_of_a_long_page_the_model_gets_what_fits_the_question(
+    start: Any, small_web: TrappedWeb, faults: tuple[Fault, ...]
+) -> None:
+    url = f"{small_web.url}/long"
+    script = calling("marmot", ("fetch_page", {"url": url, "looking_for": "marmot Zermatt weighs"}))
+    async with start(script=script, **small_web.settings) as platform:
+        platform.rehearsal.faults.add(list(faults))
+        _, _, done = await ask(platform, f"how heavy is the marmot? {url}")
+        embedded = [one for one in platform.rehearsal.record.requests if one.path == "/api/embed"]
+        assert LONG_FACT in results(platform)[0]
+        assert len(results(platform)[0]) < 7000
+        assert any(one.error for one in embedded) is bool(faults)
+    assert [one["url"] for one in done["sources"]] == [url]
+
+
 async def test_sums_are_worked_out(start: Any) -> None:
     script = calling("how much", ("calculator", {"expression": "0.1 + 0.2"}))
     async with start(script=script) as platform:
@@ -288,6 +305,18 @@ async def test_a_model_can_call_each_tool_only_so_often(start: Any, small_web: T
 # ------------------------------------------------------------------ cancelling
 
 
+async def cancelled(platform: Any, client: Any, ask_id: str) -> None:
+    """Cancel, and see to it that it ends in time and its model is given back."""
+    began = monotonic()
+    await client.send("cancel", ask_id=ask_id)
+    end = await client.end_of(ask_id)
+    assert (end["type"], end["code"]) == ("failed", "chat.cancelled")
+    assert monotonic() - began < CANCELLED_WITHIN_SECONDS
+    with anyio.fail_after(CANCELLED_WITHIN_SECONDS):
+        while any(one.leases for one in platform.brain.vram.status().loaded):
+            await anyio.sleep(0.01)
+
+
 async def test_cancel_ends_an_answer_that_waits_for_a_page(
     start: Any, small_web: TrappedWeb
 ) -> None:
@@ -304,11 +333,19 @@ async def test_cancel_ends_an_answer_that_waits_for_a_page(
         await client.stage_of(ask_id, "reading_page")
         meanwhile = await bert.end_of(await bert.ask("12 * (7 + 3)", options=SMALL))
         assert meanwhile["type"] == "done"
-        began = monotonic()
-        await client.send("cancel", ask_id=ask_id)
-        end = await client.end_of(ask_id)
-        assert (end["type"], end["code"]) == ("failed", "chat.cancelled")
-        assert monotonic() - began < CANCELLED_WITHIN_SECONDS
-        with anyio.fail_after(CANCELLED_WITHIN_SECONDS):
-            while any(one.leases for one in platform.brain.vram.status().loaded):
-                await anyio.sleep(0.01)
+        await cancelled(platform, client, ask_id)
+
+
+async def test_cancel_ends_an_answer_that_waits_for_a_search(
+    start: Any, small_web: TrappedWeb
+) -> None:
+    small_web.silent = True
+    async with (
+        start(script=answering(), **small_web.settings) as platform,
+        platform.person() as client,
+    ):
+        await client.hello()
+        ask_id = await client.ask("search for Quern", options=RESEARCH)
+        await client.stage_of(ask_id, "searching")
+        await cancelled(platform, client, ask_id)
+        assert chats(platform) == []
