@@ -149,7 +149,7 @@ class Speaker:
             pieces = _continued(self._model(lease, wish), script)
             with self._observed(lease) as observed:
                 async with aclosing(pieces):
-                    async for piece in pieces:
+                    while (piece := await _next(pieces, lease)) is not None:
                         observed.piece()
                         yield piece
 
@@ -193,17 +193,20 @@ class Speaker:
             answer = chat.structured_output(
                 schema, [{"role": "user", "content": [{"text": text}]}], system
             )
-            async with aclosing(answer):
-                async for event in answer:
-                    return event["output"]
+            with _while_there(lease):
+                async with aclosing(answer):
+                    async for event in answer:
+                        return event["output"]
         raise AssertionError("structured_output gives one event or raises")
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """One vector a text, by an embedding model. Raises as `speak` does; nobody is told."""
         async with self._vram.lease(model) as lease:
             path, body = question(lease, texts)
-            async with aclosing(self._connection(lease).lines(path, body)) as lines:
-                return vectors_of(model, b"".join([line async for line in lines]))
+            with _while_there(lease):
+                async with aclosing(self._connection(lease).lines(path, body)) as lines:
+                    return vectors_of(model, b"".join([line async for line in lines]))
+        raise AssertionError("a scope that swallows its cancellation has raised")
 
     def _model(
         self, lease: Lease, wish: Wish, *, hear: Callable[[Text | Thinking], None] = deaf
@@ -253,6 +256,17 @@ def _while_there(lease: Lease) -> Iterator[None]:
         yield
     if there.cancelled_caught:
         raise ModelLost(lease.spec.name, lease.loss.reason)
+
+
+async def _next(pieces: AsyncGenerator[Piece | Call, None], lease: Lease) -> Piece | Call | None:
+    """
+    The next piece, or None at the end. Raises `ModelLost`.
+
+    A scope of its own for each, as none may be open while a generator has given something out.
+    """
+    with _while_there(lease):
+        return await anext(pieces, None)
+    raise AssertionError("a scope that swallows its cancellation has raised")
 
 
 async def _continued(model: ChatModel, script: Script) -> AsyncGenerator[Piece | Call, None]:
