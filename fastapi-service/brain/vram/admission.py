@@ -11,10 +11,14 @@ from brain.vram.moves import Moves
 from brain.vram.policies.view import ROUNDING_GB
 from brain.vram.pressure import Level
 from brain.vram.residents import Place, Waiter
-from brain.vram.room import Room, is_unknown
+from brain.vram.room import Room, is_unknown, room_at
+
+UNKNOWN_SECONDS = 600.0
+"""How long a caller waits for the machine's memory to be known again."""
 
 HELD: Final = None
 """A caller who waits for what no order of work can bring: memory of others, time, an operator."""
+UNKNOWN: Final = "the free memory of this machine is not known"
 DRAINED: Final = "its server is being taken out of use"
 
 
@@ -50,6 +54,9 @@ class Admission:
         beyond = free + sum(one.gb for one in idle) - books.need_gb(place)
         if beyond < -ROUNDING_GB:
             return None
+        lacking = room_at(books, place).machine_short_gb
+        there = sum(one.gb for one in idle if books.takes_memory(one.place))
+        beyond = min(beyond, there + books.machine.returning_gb - lacking)
         return min(books.options.breaker_buffer_gb, max(0.0, beyond))
 
     def load_begins(self, place: Place, at: float) -> None:
@@ -74,7 +81,10 @@ class Admission:
     def _breaker_admits(self, waiter: Waiter, place: Place, at: float) -> bool:
         breaker = self._books.breaker
         if breaker.may_load(place.model, at):
-            return True
+            if not (self.is_probe(place) and self._is_loading_elsewhere(place)):
+                return True
+            self._moves.tell_waiting(waiter, "another server is just trying to load it")
+            return False
         retry_at = breaker.retry_at(place.model)
         seconds = None if retry_at is None else round(max(0.0, retry_at - at), 1)
         if not waiter.patient:
@@ -85,11 +95,24 @@ class Admission:
         self._moves.tell_waiting(waiter, "it crashed repeatedly and rests", seconds)
         return False
 
+    def _is_loading_elsewhere(self, place: Place) -> bool:
+        """Begun before the breaker opened; it would be a second probe."""
+        return any(
+            other.model == place.model and one.state == "loading"
+            for other, one in self._books.residents.items()
+        )
+
     def _fits_ever(self, waiter: Waiter, place: Place) -> bool:
         books = self._books
         need, ceiling = books.need_gb(place), books.ceiling_gb(place)
-        machine = books.machine.ceiling_gb
-        if machine is not None and books.takes_memory(place):
+        machine, server = books.machine.ceiling_gb, books.servers[place.server]
+        if machine is not None and books.takes_memory(place) and need <= ceiling + ROUNDING_GB:
+            if server.inventory is None and need > machine + ROUNDING_GB:
+                # It may be a stand-in, whose models take none: that is not final.
+                problem = server.problem or "it was not reached yet"
+                self._moves.reject(waiter, Failure("unreachable", problem, server.name))
+                self._moves.probe(server.name)
+                return False
             ceiling = min(ceiling, machine)
         if need <= ceiling + ROUNDING_GB:
             return True
@@ -104,7 +127,10 @@ class Admission:
             self._moves.tell_waiting(waiter, DRAINED)
             return True
         if is_unknown(books, place):
-            self._moves.tell_waiting(waiter, "the free memory of this machine is not known now")
+            if at - waiter.since >= UNKNOWN_SECONDS:
+                self._moves.reject(waiter, Failure("failed", UNKNOWN, place.server))
+            else:
+                self._moves.tell_waiting(waiter, f"{UNKNOWN} now")
             return True
         if not books.takes_memory(place):
             return False

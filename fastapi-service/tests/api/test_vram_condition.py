@@ -42,7 +42,7 @@ SHORT = {"level_reason": "everything stood still for 20 % of the last 10 s"}
         ({"memory": replace(ROOMY, available_gb=9)}, "degraded", False, "91 % of the memory"),
         ({"memory": replace(ROOMY, available_gb=5)}, "degraded", False, "95 % of the memory"),
         ({"memory": replace(ROOMY, available_gb=4)}, "unhealthy", True, "4.0 GB are available"),
-        ({"memory": None}, "degraded", True, "is not known"),
+        ({"memory": None}, "degraded", True, "MEMINFO_FILE names the file"),
         ({"memory": MemorySample(at=0, problem="x cannot be read")}, "degraded", True, "x cannot"),
         ({"memory": replace(ROOMY, psi=None)}, "degraded", False, "does not tell its memory press"),
         ({"memory": STALLED}, "degraded", False, "for 11 % of the last 10 s"),

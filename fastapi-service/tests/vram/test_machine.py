@@ -144,3 +144,35 @@ def test_one_victim_is_waited_for_before_another_is_taken(play: Any) -> None:
     play.unloaded()
     play.tick()
     assert [one.place.model for one in play.unloads()] == ["small"]
+
+
+def test_a_server_not_seen_yet_may_be_a_stand_in_so_a_small_machine_is_no_final_no(
+    new_play: Any,
+) -> None:
+    play = new_play()
+    play.sample(6.0, total_gb=8.0)
+    play.snapshot(None, problem="nothing answers there")
+    early = play.ask("big")
+    assert play.rejected()[early].cause == "unreachable", "it may be asked for again"
+    play.snapshot(Inventory(play.roster, {}, rehearsal=True))
+    play.ask("big")
+    assert [load.place.model for load in play.loads()] == ["big"]
+
+
+def test_a_probe_asks_for_no_more_room_beside_it_than_the_machine_can_have(new_play: Any) -> None:
+    play = new_play(hard_gb=109.0).stocked()
+    for _ in range(2):
+        play.core.books.breaker.crash("mid", play.at, "out of memory")
+    play.at += 100
+    play.sample(30.0)
+    play.ask("mid")
+    assert [load.place.model for load in play.loads()] == ["mid"], "20 GB beside it there never are"
+
+
+def test_memory_that_stays_unknown_ends_the_wait_after_ten_minutes(play: Any) -> None:
+    play.sample(None)
+    ticket = play.ask("small")
+    play.tick(590.0)
+    assert ticket not in play.rejected()
+    play.tick(10.0)
+    assert play.rejected()[ticket].cause == "failed"

@@ -67,7 +67,8 @@ def _memory(status: Status, *, psi_warning: float) -> Iterator[Finding]:
     used = usage_pct(sample)
     if used is None:
         why = f": {sample.problem}" if sample is not None and sample.problem else ""
-        yield Finding(Weight.TROUBLE, f"How much memory is free is not known{why}.")
+        how = "Models are loaded again once it is; MEMINFO_FILE names the file that tells it."
+        yield Finding(Weight.TROUBLE, f"How much memory is free is not known{why}. {how}")
     elif used > FULL_PCT:
         yield Finding(Weight.GRAVE, f"{used:g} % of the memory is used{_left(status)}.")
     elif used >= BUSY_PCT:
