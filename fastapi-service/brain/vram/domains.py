@@ -1,8 +1,6 @@
 """One memory that several models share, and the plan that is being carried out in it."""
 
-import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from brain.vram.policies.planner import Values
 from brain.vram.policies.view import Choice
@@ -14,7 +12,10 @@ class ServerLimits:
     """What an operator says about a server; None: nothing."""
 
     memory_gb: float | None = None
-    """What models may take there, where its memory is not this machine's. GB of 10^9 bytes."""
+    """
+    What models may take there, GB of 10^9 bytes. A server that loads them has a memory of its own
+    then, wherever it is.
+    """
 
     slots: int | None = None
     """Leases at once, over all its models; `parallel`: on each of them."""
@@ -60,16 +61,3 @@ class Domain:
     def forget_head(self) -> None:
         """Nobody waits for room here."""
         self.head, self.contested = None, frozenset()
-
-
-def domain_of(url: str, name: str) -> str:
-    """
-    The memory a server at `url` uses: this machine's for loopback addresses, names without a dot
-    (compose services) and the container host; else one of its own, called like the server.
-    """
-    host = urlsplit(url).hostname or ""
-    try:
-        here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        here = "." not in host or host in ("host.docker.internal", "host.containers.internal")
-    return MACHINE if here else name

@@ -20,7 +20,7 @@ from brain.vram.backends.base import Backend
 from brain.vram.breaker import Crash
 from brain.vram.core import Core
 from brain.vram.decisions import Plan, Reconciled
-from brain.vram.domains import ServerLimits, domain_of
+from brain.vram.domains import ServerLimits
 from brain.vram.errors import BackendFailed, BackendUnreachable, ModelLost, ModelUnavailable
 from brain.vram.events import (
     Acquire,
@@ -40,13 +40,14 @@ from brain.vram.events import (
     Trouble,
 )
 from brain.vram.leases import Lease, Loss, Server
+from brain.vram.memory.here import is_here
 from brain.vram.memory.sample import MemorySample
 from brain.vram.options import VramOptions
 from brain.vram.owner import Owner
 from brain.vram.placing import place_for
 from brain.vram.pressure import Level
 from brain.vram.refusals import error_of
-from brain.vram.residents import ServerFacts
+from brain.vram.residents import MACHINE, ServerFacts
 from brain.vram.status import Status, status_of
 from shared.clock import Clock, SteadyClock
 
@@ -310,13 +311,14 @@ class Orchestrator:
 
 
 def _facts(backend: Backend, limits: ServerLimits) -> ServerFacts:
+    apart = backend.loads and limits.memory_gb is not None
     facts = ServerFacts(
         backend.name,
         backend.kind,
         backend.url,
         backend.loads,
         sleeps=backend.sleeps,
-        domain=domain_of(backend.url, backend.name),
+        domain=backend.name if apart or not is_here(backend.url) else MACHINE,
         hard_gb=limits.memory_gb,
         slots=limits.slots,
         parallel=limits.parallel,

@@ -8,6 +8,11 @@ MODEL_SERVERS_FILE: the model servers as a JSON list, read again whenever it cha
 
 The second form is that of LM Studio clusters: `ip` and `port` instead of `url`, and `kind`
 lmstudio where none is named.
+
+`memory_gb` is what models may take on a server that loads them, which then counts as a memory of
+its own: neither the limits nor the free memory of this machine are asked for it. Without it a
+server shares this machine's memory when it runs here: at an address of ours, or as a service of the
+compose file that the brain is in; any other host is a memory of its own with the usual limit.
 """
 
 import json
@@ -45,7 +50,10 @@ class ServerEntry:
 
     enabled: bool = True
     memory_gb: float | None = None
-    """What models may take there; for a server with fixed models what it takes. GB of 10^9."""
+    """
+    What models may take there, in a memory of its own; for a server with fixed models what it
+    takes. GB of 10^9 bytes.
+    """
 
     slots: int | None = None
     """Requests it serves at once, over all models."""

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from brain.catalogue.models import ModelSpec
-from brain.vram.domains import domain_of
 from brain.vram.events import (
     Acquire,
     Failure,
@@ -15,7 +14,7 @@ from brain.vram.events import (
     ServerGone,
     UnloadDone,
 )
-from brain.vram.residents import MACHINE, Inventory, Place, ServerFacts
+from brain.vram.residents import Inventory, Place, ServerFacts
 
 ROSTER = {
     "a": ModelSpec(name="a", size_gb=8.0),
@@ -174,22 +173,6 @@ def test_a_server_that_can_sleep_parks_its_victims_and_wakes_them(new_play: Any)
     play.step(UnloadDone(order.place, order.epoch, play.at, None, parked_gb=0.5))
     play.loaded()
     assert again in play.granted()
-
-
-@pytest.mark.parametrize(
-    ("url", "domain"),
-    [
-        ("http://127.0.0.1:11434", MACHINE),
-        ("http://localhost:11434", MACHINE),
-        ("http://[::1]:11434", MACHINE),
-        ("http://ollama:11434", MACHINE),
-        ("http://host.docker.internal:11434", MACHINE),
-        ("http://192.168.1.20:11434", "box"),
-        ("http://gpu.example.org", "box"),
-    ],
-)
-def test_servers_on_this_machine_share_its_memory(url: str, domain: str) -> None:
-    assert domain_of(url, "box") == domain
 
 
 def test_two_servers_on_this_machine_load_one_after_the_other(new_play: Any) -> None:
