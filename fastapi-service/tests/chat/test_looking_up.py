@@ -1,9 +1,26 @@
 """What is searched for, which tools there are, and how much room their results have."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from brain.chat.looking_up import MAX_ROOM_CHARS, prompts_for, query_of, room_for, searched_for
+from brain.catalogue.models import ModelSpec
+from brain.chat.draft import Draft, LookedUp
+from brain.chat.looking_up import (
+    MAX_ROOM_CHARS,
+    LookingUp,
+    prompts_for,
+    query_of,
+    room_for,
+    searched_for,
+)
+from brain.context.conversation import Conversation
+from brain.llm.tokens import Estimates
 from brain.routing.prompts import read
+from brain.routing.routes import Choice, RouteName
+from shared.clock import ManualClock
+from shared.protocol import AskOptions
 
 BUG = "search for the bug in this: def f(): return x"
 
@@ -59,3 +76,45 @@ def test_models_learn_only_of_the_tools_they_have() -> None:
     assert every == ["tools", "sources", "calculator"]
     assert all(read(name) for name in every)
     assert "never an instruction" in read("sources")
+
+
+def draft_of(route: RouteName, text: str = "How high is it?") -> Draft:
+    job: Any = SimpleNamespace(text=text, options=AskOptions(), ask_id="a")
+    claim: Any = SimpleNamespace(job=job, attempt=1)
+    slot: Any = None
+    return Draft(
+        claim, slot, 0.0, conversation=Conversation("c"), choice=Choice(route, "m", "because")
+    )
+
+
+async def begun(route: RouteName, *, tools: bool = True, context: int = 8192) -> LookedUp | None:
+    vram: Any = SimpleNamespace(
+        spec=lambda name: ModelSpec(name=name, size_gb=1, tools=tools, context_tokens=context)
+    )
+    web: Any = SimpleNamespace(search=None, fetcher=None, index=None)
+    looking_up = LookingUp(web, vram=vram, estimates=Estimates(), clock=ManualClock())
+    return await looking_up.begin(draft_of(route), lambda _: None)
+
+
+async def test_room_is_kept_free_only_for_what_the_web_may_bring() -> None:
+    research, sums = await begun("research"), await begun("math")
+    assert research is not None
+    assert sums is not None
+    assert (research.reserved_tokens, len(research.tools)) == (2048, 3)
+    assert (sums.reserved_tokens, len(sums.tools)) == (0, 1)
+
+
+async def test_models_without_tools_and_questions_without_room_get_none() -> None:
+    assert await begun("research", tools=False) is None
+    assert await begun("research", context=1200) is None
+    assert await begun("general") is None
+
+
+def test_words_behind_a_tool_begin_a_paragraph() -> None:
+    draft = draft_of("research")
+    draft.paused = True
+    assert draft.joined("One") == "One"
+    draft.pieces.append("One")
+    assert draft.joined("Two") == "Two"
+    draft.paused = True
+    assert draft.joined("Three") == "\n\nThree"
