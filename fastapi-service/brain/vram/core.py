@@ -18,9 +18,11 @@ from brain.vram.events import (
     AskUnload,
     Effect,
     Event,
+    Failure,
     Leave,
     LoadDone,
     Look,
+    Reject,
     Sampled,
     ServerAdded,
     ServerDrains,
@@ -39,7 +41,7 @@ from brain.vram.news import News
 from brain.vram.options import VramOptions
 from brain.vram.order import Order
 from brain.vram.reconcile import Difference
-from brain.vram.residents import ServerFacts, Waiter
+from brain.vram.residents import ServerFacts, State, Waiter
 
 Asked = Look | Solved | AskPlan | AskUnload | SetBreaker | ServerAdded | ServerDrains | ServerGone
 
@@ -98,6 +100,26 @@ class Core:
                 plan = self._chooser.solve_next(domain, event.at)
                 if plan is not None:
                     self._moves.do(plan)
+        return self._moves.take()
+
+    def recover(self, event: Event) -> list[Effect]:
+        """
+        After a `step` that raised: carry out what it did get done, as the books have that already,
+        end what the event was about, and look at every server.
+        """
+        broken = Failure("failed", "an internal error, see the log")
+        match event:
+            case Acquire() if event.ticket in self.books.waiters:
+                self._moves.reject(self.books.waiters[event.ticket], broken)
+            case Acquire() if event.ticket not in self.books.granted:
+                self._moves.do(Reject(event.ticket, event.model, broken))
+            case AskPlan() | AskUnload():
+                self._moves.do(Answer(event.ticket, broken))
+            case LoadDone() | UnloadDone() if self._news.is_current(event):
+                ended: State = "failed" if isinstance(event, LoadDone) else "stuck"
+                self._moves.move(self.books.residents[event.place], ended)
+        for server in self.books.servers:
+            self._moves.probe(server)
         return self._moves.take()
 
     def _learn(self, event: LoadDone | UnloadDone | Snapshot | Trouble | Sampled | Tick) -> None:

@@ -6,7 +6,8 @@ NotFound
 Conflict
 └─ ModelNeverFits        vram.never_fits      larger than the memory for models
 Busy
-└─ BreakerOpen           vram.breaker_open    it crashed repeatedly and rests
+├─ BreakerOpen           vram.breaker_open    it crashed repeatedly and rests
+└─ Ended                 busy                 the brain is shutting down
 Upstream
 ├─ LoadFailed            vram.load_failed     the server tried and could not
 ├─ BackendUnreachable    backend.unreachable  nobody listens there
@@ -64,6 +65,13 @@ class BreakerOpen(Busy):
             else f"it is tried again in {max(1, round(retry_seconds))} s"
         )
         super().__init__(f"{model} crashed repeatedly and rests; {when}. Choose another model.")
+
+
+class Ended(Busy):
+    """Nothing decides about models any more: the brain is shutting down."""
+
+    def __init__(self) -> None:
+        super().__init__("Trollama is shutting down. Please try again in a moment.")
 
 
 class LoadFailed(Upstream):

@@ -24,14 +24,11 @@ from brain.vram.domains import ServerLimits
 from brain.vram.errors import BackendFailed, BackendUnreachable, ModelLost, ModelUnavailable
 from brain.vram.events import (
     Acquire,
-    Answer,
     AskPlan,
     AskUnload,
     Failure,
-    Grant,
     Leave,
     Progress,
-    Reject,
     Sampled,
     ServerAdded,
     ServerDrains,
@@ -53,8 +50,6 @@ from shared.clock import Clock, SteadyClock
 
 log = structlog.get_logger(__name__)
 __all__ = ["Lease", "Level", "Loss", "Orchestrator", "Progress", "Server", "Status", "ignore"]
-TICK_SECONDS = 1.0
-Mail = Progress | Grant | Reject | Answer
 
 
 def ignore(_: Progress) -> None:
@@ -119,20 +114,21 @@ class Orchestrator:
         crashed repeatedly is waited for, unless `patient` is false.
 
         Raises `ModelUnavailable`, `ModelNeverFits`, `LoadFailed`, `BackendUnreachable`,
-        `BreakerOpen`; and `ModelLost` out of the block when its model left memory meanwhile. A
-        caller who is cancelled while waiting leaves no trace; a load it began goes on and is kept.
+        `BreakerOpen`, `Ended`; and `ModelLost` out of the block when its model left memory
+        meanwhile. A caller who is cancelled while waiting leaves no trace; a load it began goes on
+        and is kept.
         """
         ticket = next(self._tickets)
         ok: bool | None = None
         try:
             acquire = Acquire(ticket, model, self._clock.now(), arrived, patient)
-            grant, loss = await self._owner.granted(acquire, tell)
+            lease = await self._owner.granted(acquire, tell)
             try:
-                yield self._lease(grant, loss)
+                yield lease
             except (BackendFailed, BackendUnreachable) as failure:
                 self._post(Trouble(ticket, self._clock.now(), failure.message))
-                if loss.reason:
-                    raise ModelLost(model, loss.reason) from failure
+                if lease.loss.reason:
+                    raise ModelLost(model, lease.loss.reason) from failure
                 raise
             ok = True
         finally:
@@ -230,10 +226,7 @@ class Orchestrator:
     async def plan(self, model: str) -> Plan:
         """What a load of `model` would do now. Raises `ModelUnavailable`, `BackendUnreachable`."""
         ticket = next(self._tickets)
-        plan = await self._owner.asked(ticket, AskPlan(ticket, model, self._clock.now()))
-        if isinstance(plan, Failure):
-            raise error_of(plan, model, self._core.books.servers)
-        assert isinstance(plan, Plan)
+        plan: Plan = await self._owner.asked(AskPlan(ticket, model, self._clock.now()))
         return plan
 
     async def load(self, model: str) -> None:
@@ -251,16 +244,14 @@ class Orchestrator:
     async def unload(self, model: str) -> Unloading:
         """Send `model` out of memory, once nobody uses it (`draining`) or at once."""
         ticket = next(self._tickets)
-        state: Unloading = await self._owner.asked(
-            ticket, AskUnload(ticket, model, self._clock.now())
-        )
+        state: Unloading = await self._owner.asked(AskUnload(ticket, model, self._clock.now()))
         return state
 
     async def optimize(self) -> tuple[tuple[str, float], ...]:
         """Send idle models out of memory down to a goal; returns them with their GB."""
         ticket = next(self._tickets)
         freed: tuple[tuple[str, float], ...] = await self._owner.asked(
-            ticket, AskUnload(ticket, None, self._clock.now())
+            AskUnload(ticket, None, self._clock.now())
         )
         return freed
 
@@ -302,12 +293,6 @@ class Orchestrator:
         """Use a server no more; who uses a model there has lost it."""
         self._post(ServerGone(name, self._clock.now()))
         await self._owner.servers.remove(name)
-
-    def _lease(self, grant: Grant, loss: Loss) -> Lease:
-        facts = self._core.books.servers[grant.place.server]
-        rehearsal = facts.inventory is not None and facts.inventory.rehearsal
-        server = Server(facts.name, facts.kind, facts.url, rehearsal)
-        return Lease(grant.spec, server, grant.load_seconds, loss)
 
 
 def _facts(backend: Backend, limits: ServerLimits) -> ServerFacts:

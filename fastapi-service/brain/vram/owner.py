@@ -8,24 +8,29 @@ The one task that steps the core, and everything it makes happen.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import structlog
 from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from brain.vram.backends.base import Backend
 from brain.vram.core import Core
+from brain.vram.errors import Ended
 from brain.vram.events import (
     AbortLoad,
     Acquire,
     Answer,
+    AskPlan,
+    AskUnload,
     DropFileCache,
     Effect,
     Event,
+    Failure,
     Grant,
     Look,
     Lost,
@@ -41,7 +46,7 @@ from brain.vram.events import (
     Tell,
     Tick,
 )
-from brain.vram.leases import Loss
+from brain.vram.leases import Lease, Server
 from brain.vram.policies.planner import Values, solve
 from brain.vram.refusals import error_of
 from brain.vram.servers import Servers
@@ -49,6 +54,9 @@ from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 1.0
+MOST_FAULTS = 20
+"""Steps in a row that broke, after which the books are not to be trusted any more."""
+
 Work = StartLoad | StartUnload | AbortLoad | Probe | DropFileCache | Solve
 Mail = Progress | Grant | Reject | Answer
 
@@ -74,8 +82,10 @@ class Owner:
             backends, post=self.post, clock=clock, load_timeout_seconds=load_timeout_seconds
         )
         self._callers: dict[int, MemoryObjectSendStream[Mail]] = {}
-        self._held: dict[int, Loss] = {}
+        self._held: dict[int, Lease] = {}
         self._looks: dict[str, list[anyio.Event]] = {}
+        self._faults = 0
+        self._has_ended = False
 
     async def run(self) -> None:
         """Own the state until cancelled; loads under way are given up then. Runs once."""
@@ -86,7 +96,17 @@ class Owner:
                     async for event in self._events:
                         self._take(event, tasks)
             finally:
+                self._end()
                 await self.servers.aclose()
+
+    def _end(self) -> None:
+        """Nobody is answered any more."""
+        self._has_ended = True
+        for caller in self._callers.values():
+            caller.close()
+        for seen in self._looks.values():
+            for event in seen:
+                event.set()
 
     def post(self, event: Event) -> None:
         """Tell the core."""
@@ -96,7 +116,13 @@ class Owner:
             log.debug("vram.event_dropped", kind=type(event).__name__)  # the owner has ended
 
     async def look(self) -> None:
-        """Ask every server what it has; returns when each has answered or failed to."""
+        """
+        Ask every server what it has; returns when each has answered or failed to.
+
+        Raises `Ended`.
+        """
+        if self._has_ended:
+            raise Ended
         seen = []
         for name in self._core.books.servers:
             event = anyio.Event()
@@ -106,39 +132,46 @@ class Owner:
         for event in seen:
             await event.wait()
 
-    async def granted(
-        self, acquire: Acquire, tell: Callable[[Progress], None]
-    ) -> tuple[Grant, Loss]:
-        """Wait for the grant, passing on the news. Raises what the rejection says."""
-        send, mail = anyio.create_memory_object_stream[Mail](math.inf)
-        with send, mail:
-            self._callers[acquire.ticket] = send
-            try:
-                self.post(acquire)
-                async for news in mail:
-                    match news:
-                        case Progress():
-                            tell(news)
-                        case Reject():
-                            raise error_of(news.failure, news.model, self._core.books.servers)
-                        case Grant():
-                            return news, self._held[acquire.ticket]
-            finally:
-                del self._callers[acquire.ticket]
-        raise AssertionError("a caller is answered with a grant or a rejection")
+    async def granted(self, acquire: Acquire, tell: Callable[[Progress], None]) -> Lease:
+        """
+        Wait for the lease, passing on the news.
 
-    async def asked(self, ticket: int, event: Event) -> Any:
-        """The answer to a question of an operator."""
-        send, mail = anyio.create_memory_object_stream[Mail](1)
+        Raises what the rejection says, and `Ended`.
+        """
+        with self._mailbox(acquire.ticket) as mail:
+            self.post(acquire)
+            async for news in mail:
+                match news:
+                    case Progress():
+                        tell(news)
+                    case Reject():
+                        raise error_of(news.failure, news.model, self._core.books.servers)
+                    case Grant():
+                        return self._held[acquire.ticket]
+        raise Ended
+
+    async def asked(self, event: AskPlan | AskUnload) -> Any:
+        """The answer to a question of an operator. Raises what a failure says, and `Ended`."""
+        with self._mailbox(event.ticket) as mail:
+            self.post(event)
+            async for answer in mail:
+                assert isinstance(answer, Answer)
+                if isinstance(answer.value, Failure):
+                    raise error_of(answer.value, event.model or "", self._core.books.servers)
+                return answer.value
+        raise Ended
+
+    @contextmanager
+    def _mailbox(self, ticket: int) -> Iterator[MemoryObjectReceiveStream[Mail]]:
+        if self._has_ended:
+            raise Ended
+        send, mail = anyio.create_memory_object_stream[Mail](math.inf)
         with send, mail:
             self._callers[ticket] = send
             try:
-                self.post(event)
-                answer = await mail.receive()
+                yield mail
             finally:
                 del self._callers[ticket]
-        assert isinstance(answer, Answer)
-        return answer.value
 
     def give_up(self, ticket: int) -> None:
         """The caller is not to be told of a loss any more."""
@@ -150,25 +183,40 @@ class Owner:
             self.post(Tick(self._clock.now()))
 
     def _take(self, event: Event, tasks: TaskGroup) -> None:
-        for effect in self._core.step(event):
+        for effect in self._step(event):
             self._perform(effect, tasks)
         if isinstance(event, Snapshot):
             for seen in self._looks.pop(event.server, ()):
                 seen.set()
 
+    def _step(self, event: Event) -> list[Effect]:
+        """What to do now; a step that breaks ends neither running answers nor the ones after it."""
+        try:
+            effects = self._core.step(event)
+        except Exception:
+            self._faults += 1
+            log.exception("vram.fault", event_kind=type(event).__name__, in_a_row=self._faults)
+            if self._faults >= MOST_FAULTS:
+                raise
+            return self._core.recover(event)
+        self._faults = 0
+        return effects
+
     def _perform(self, effect: Effect, tasks: TaskGroup) -> None:
         match effect:
             case Tell():
                 self._deliver(effect.ticket, effect.progress)
-            case Grant():
-                self._held[effect.ticket] = Loss()
+            case Grant() if effect.ticket in self._callers:
+                self._held[effect.ticket] = self._lease(effect)
                 self._deliver(effect.ticket, effect)
+            case Grant():
+                pass  # its caller has left; its Leave is in the inbox
             case Reject() | Answer():
                 self._deliver(effect.ticket, effect)
             case Lost():
-                loss = self._held.get(effect.ticket)
-                if loss is not None:
-                    loss.happen(effect.reason)
+                lease = self._held.get(effect.ticket)
+                if lease is not None:
+                    lease.loss.happen(effect.reason)
             case Say():
                 tell = log.warning if effect.grave else log.info
                 tell(effect.event, message=effect.message, **effect.facts)
@@ -189,8 +237,7 @@ class Owner:
             case Probe():
                 tasks.start_soon(self.servers.look, effect)
             case DropFileCache():
-                assert self._drop_file_cache is not None
-                tasks.start_soon(anyio.to_thread.run_sync, self._drop_file_cache)
+                tasks.start_soon(self._drop)
             case Solve():
                 tasks.start_soon(self._solve, effect)
 
@@ -203,7 +250,20 @@ class Owner:
             log.exception("vram.plan_failed", domain=order.domain)
         self.post(Solved(order.domain, values, self._clock.now()))
 
+    def _lease(self, grant: Grant) -> Lease:
+        facts = self._core.books.servers[grant.place.server]
+        rehearsal = facts.inventory is not None and facts.inventory.rehearsal
+        server = Server(facts.name, facts.kind, facts.url, rehearsal)
+        return Lease(grant.spec, server, grant.load_seconds)
+
+    async def _drop(self) -> None:
+        assert self._drop_file_cache is not None
+        try:
+            await anyio.to_thread.run_sync(self._drop_file_cache)
+        except Exception:  # the end of a task: the next rung frees memory in another way
+            log.exception("vram.drop_file_cache_failed")
+
     def _deliver(self, ticket: int, news: Mail) -> None:
         caller = self._callers.get(ticket)
-        if caller is not None:  # else it has left; its Leave is in the inbox
+        if caller is not None:  # else it has left
             caller.send_nowait(news)

@@ -22,7 +22,9 @@ def error_of(failure: Failure, model: str, servers: Mapping[str, ServerFacts]) -
         case "never_fits":
             return ModelNeverFits(model, need_gb=failure.need_gb, ceiling_gb=failure.ceiling_gb)
         case "unreachable":
-            server = servers[failure.server or ""]
+            server = servers.get(failure.server or "")
+            if server is None:  # it was taken out of use meanwhile
+                return BackendUnreachable(failure.server or "its server", failure.reason)
             return BackendUnreachable(server.url, failure.reason, kind=server.kind)
         case "breaker_open":
             return BreakerOpen(model, retry_seconds=failure.retry_seconds)
