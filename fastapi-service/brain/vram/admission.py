@@ -45,17 +45,20 @@ class Admission:
         """
         Room to be free beside a probe: the buffer, or what can be freed of it without touching
         HIGH models or those in use. None: not even the model itself gets room so. 0 for no probe.
+
+        What is leaving counts: it was sent out for this, so it is waited for.
         """
         if not self.is_probe(place):
             return 0.0
         books = self._books
         free = domain.hard_gb - books.charged_gb(domain, without=place)
         idle = chooser.idle(domain, without=place, below=Priority.HIGH)
-        beyond = free + sum(one.gb for one in idle) - books.need_gb(place)
+        coming = [(one.place, one.gb) for one in idle] + books.leaving(domain)
+        beyond = free + sum(gb for _, gb in coming) - books.need_gb(place)
         if beyond < -ROUNDING_GB:
             return None
         lacking = room_at(books, place).machine_short_gb
-        there = sum(one.gb for one in idle if books.takes_memory(one.place))
+        there = sum(gb for one, gb in coming if books.takes_memory(one))
         beyond = min(beyond, there + books.machine.returning_gb - lacking)
         return min(books.options.breaker_buffer_gb, max(0.0, beyond))
 

@@ -208,6 +208,14 @@ class Books:
                 return place
         return None
 
+    def leaving(self, domain: Domain) -> list[tuple[Place, float]]:
+        """The models on their way out, and what they still take."""
+        return [
+            (place, one.charged_gb)
+            for place, one in self.inside(domain)
+            if one.state == "unloading"
+        ]
+
     def unloading(self, domain: Domain) -> Place | None:
         """A model that is on its way out."""
         for place, resident in self.inside(domain):

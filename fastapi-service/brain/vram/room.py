@@ -30,9 +30,7 @@ def room_at(books: Books, place: Place, *, extra_gb: float = 0.0) -> Room:
     domain, machine = books.domain_at(place), books.machine
     need = books.need_gb(place)
     limit = books.charged_gb(domain, without=place) + need + extra_gb - domain.hard_gb
-    leaving = [
-        (other, one.charged_gb) for other, one in books.inside(domain) if one.state == "unloading"
-    ]
+    leaving = books.leaving(domain)
     to_free = limit - sum(gb for _, gb in leaving)
     lacking = -inf
     free = machine.free_gb
