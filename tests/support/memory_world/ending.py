@@ -17,6 +17,7 @@ from brain.vram.events import (
     Tick,
 )
 from brain.vram.memory.sample import MemorySample, Psi
+from brain.vram.order import STARVED_SECONDS
 from brain.vram.policies.planner import solve
 from brain.vram.residents import Place
 from memory_world.checks import Asked
@@ -30,7 +31,6 @@ STREAM_SECONDS = 150
 """For so long others keep asking, for the models that are there."""
 
 MOST_SECONDS = 3000
-STARVED_SECONDS = 60.0
 CALM_SECONDS = 65.0
 """Until no level of pressure and nothing that it holds back is left."""
 
