@@ -1,14 +1,15 @@
 """
-JSON over HTTP to another server, with limits; the only file that names httpx.
+JSON and files over HTTP to another of our servers, with limits.
 
 For question and answer. Token streams go over aiohttp, which keeps up with hundreds of them.
 """
 
 import ssl
 from collections.abc import Callable, Mapping
+from email.message import Message
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import anyio
 import httpx
@@ -29,6 +30,13 @@ class Refused(BoundaryError):
         self.status = status
         self.code = code
         self.retryable = retryable
+
+
+class Download(NamedTuple):
+    """A file and the name its server gives it ("" for none), as it was sent."""
+
+    filename: str
+    data: bytes
 
 
 class Peer:
@@ -107,6 +115,21 @@ class Peer:
         """The parsed JSON of the answer; None when it has no body."""
         return await self._ask("DELETE", path, None, params, headers)
 
+    async def upload(self, path: str, *, filename: str, file: BinaryIO) -> Any:
+        """Send `file` as the field `file` of a form; the parsed JSON of the answer."""
+        sent = {"file": (filename, file)}
+        answer, body = await self._exchange("POST", path, files=sent)
+        return self._understand(answer.status_code, body)
+
+    async def download(self, path: str) -> Download:
+        """A file of at most `MAX_ANSWER_BYTES`."""
+        answer, body = await self._exchange("GET", path)
+        if not answer.is_success:
+            self._understand(answer.status_code, body)
+        header = Message()
+        header["Content-Disposition"] = answer.headers.get("content-disposition", "")
+        return Download(header.get_filename(""), body)
+
     async def _ask(
         self,
         method: str,
@@ -115,20 +138,23 @@ class Peer:
         params: Params | None,
         headers: Mapping[str, str] | None,
     ) -> Any:
+        answer, body = await self._exchange(method, path, json=json, params=params, headers=headers)
+        return self._understand(answer.status_code, body)
+
+    async def _exchange(
+        self, method: str, path: str, **content: Any
+    ) -> tuple[httpx.Response, bytes]:
         try:
             # httpx limits each step; a server that drips must not hold us for ever either.
             with anyio.fail_after(self._timeout_seconds):
-                async with self._client.stream(
-                    method, path, json=json, params=params, headers=headers
-                ) as answer:
-                    body = await self._read(answer)
+                async with self._client.stream(method, path, **content) as answer:
+                    return answer, await self._read(answer)
         except (TimeoutError, httpx.TimeoutException) as slow:
             raise self._error(f"{self._name} took too long to answer; please try again.") from slow
         except httpx.HTTPError as failed:
             raise self._error(
                 f"{self._name} cannot be reached right now; please try again in a moment."
             ) from failed
-        return self._understand(answer.status_code, body)
 
     async def _read(self, answer: httpx.Response) -> bytes:
         body = bytearray()

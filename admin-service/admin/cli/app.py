@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from admin.cli import vram
 from admin.cli.chat import Wishes, ask_once, new_conversation
 from admin.cli.door import Door
 from admin.cli.errors import TooLong
+from admin.cli.files import fetch, free_place, save_all, upload
 from admin.cli.running import call_signed_in, complain, gave_out, run, sign_in
 from admin.cli.sign_in import wants_invitation
 from admin.cli.status import console_for, show_status
@@ -20,7 +22,9 @@ from admin.cli.words import printable
 from admin.config import ROOT, Settings
 from shared.clock import SystemClock
 from shared.errors import BoundaryError
-from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, AskOptions
+from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, AskOptions, Done
+
+READABLE: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
 
 app = typer.Typer(
     help="Talk to Trollama from the terminal.", no_args_is_help=True, add_completion=False
@@ -54,12 +58,21 @@ def chat(
     ] = None,
     conversation: Annotated[str | None, typer.Option(help="Go on in this conversation.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the end frame.")] = False,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(help="A file that belongs to the question; may be repeated.", **READABLE),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Put files of the answer into this folder.", file_okay=False)
+    ] = None,
 ) -> None:
     """Ask, and watch the answer grow. Ctrl-C cancels."""
     wishes = Wishes(
         options=AskOptions(model=model, route=route, think=think),
         conversation_id=conversation or new_conversation(),
         as_json=as_json,
+        files=tuple(file or ()),
+        save=save,
     )
     if text is None and not sys.stdin.isatty():
         # What is no UTF-8 is shown as such; one character more than fits is enough to refuse it.
@@ -68,7 +81,7 @@ def chat(
     if text is None:
         _converse(wishes)
         return
-    if not text.strip():
+    if not text.strip() and not wishes.files:
         raise typer.BadParameter("the question is empty")
     raise typer.Exit(_ask(text, wishes))
 
@@ -123,6 +136,24 @@ def status() -> None:
 
 
 @app.command()
+def artifact(
+    artifact_id: Annotated[str, typer.Argument(help="As shown with the answer.")],
+    *,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Its new place; - prints it.")
+    ] = None,
+) -> None:
+    """Fetch a file that came out of an answer; without -o into this folder, under its name."""
+    fetched = run(lambda settings: fetch(settings, artifact_id))
+    if output == "-":
+        sys.stdout.buffer.write(fetched.data)
+        return
+    place = Path(output) if output else free_place(Path(), fetched.filename)
+    place.write_bytes(fetched.data)
+    complain(f"Saved {place}.")
+
+
+@app.command()
 def cancel(request_id: Annotated[str, typer.Argument(help="As shown with the question.")]) -> None:
     """Stop a question of yours."""
     report = run(lambda settings: _cancel(settings, request_id))
@@ -143,12 +174,14 @@ def _converse(wishes: Wishes) -> None:
         if text in ("/quit", "/exit"):
             return
         if text == "/new":
-            wishes = Wishes(wishes.options, new_conversation(), wishes.as_json)
+            wishes = replace(wishes, conversation_id=new_conversation())
         elif text:
             try:
                 _ask(text, wishes)
             except BoundaryError as failure:
                 complain(failure.message)
+            else:
+                wishes = replace(wishes, files=())  # they came with the first question
 
 
 def _ask(text: str, wishes: Wishes) -> int:
@@ -158,8 +191,14 @@ def _ask(text: str, wishes: Wishes) -> int:
     readable = text.encode("utf-8", "replace").decode()
 
     async def ask(settings: Settings) -> int:
+        attachments = [await upload(settings, path, say=complain) for path in wishes.files]
         door = Door(settings.brain_address, sign_in(settings))
-        return await ask_once(readable, wishes, door=door, clock=SystemClock())
+        status, end = await ask_once(
+            readable, wishes, door=door, clock=SystemClock(), attachments=attachments
+        )
+        if wishes.save is not None and isinstance(end, Done):
+            await save_all(settings, end.artifacts, wishes.save, say=complain)
+        return status
 
     return run(ask)
 

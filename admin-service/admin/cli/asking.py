@@ -195,7 +195,7 @@ class Asking:
                 if self._on_attempt(frame.attempt):
                     self._screen.thinking(frame.text)
             case Artifact():
-                self._screen.note(f"file: {frame.filename} {frame.url}")
+                self._screen.note(words.saved(frame))
 
     def _on_attempt(self, attempt: int) -> bool:
         """Whether a frame of `attempt` counts; a higher one than before starts the answer over."""

@@ -1,6 +1,7 @@
 """Calls to the platform over HTTP, where "nobody is there" gets its own sentence."""
 
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -9,6 +10,7 @@ from admin.cli.errors import NotRunning
 from shared.errors import Upstream
 from shared.http import Peer
 
+T = TypeVar("T")
 Method = Literal["GET", "POST", "DELETE"]
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 CONNECT_SECONDS = 3.0
@@ -30,16 +32,31 @@ async def call(
     body: dict[str, str] | None = None,
     seconds: float = CALL_SECONDS,
 ) -> Any:
-    """The JSON answer. Raises `NotRunning`, `shared.http.Refused`, `Upstream`."""
+    """The JSON answer. Raises as `reach` does."""
+
+    async def ask(peer: Peer) -> Any:
+        match method:
+            case "GET":
+                return await peer.get(path)
+            case "POST":
+                return await peer.post(path, json=body)
+            case "DELETE":
+                return await peer.delete(path)
+
+    return await reach(address, ask, token=token, seconds=seconds)
+
+
+async def reach(
+    address: str,
+    ask: Callable[[Peer], Awaitable[T]],
+    *,
+    token: str | None = None,
+    seconds: float = CALL_SECONDS,
+) -> T:
+    """What `ask` returns. Raises `NotRunning`, `shared.http.Refused`, `Upstream`."""
     try:
         async with Peer("Trollama", address, token=token, timeout_seconds=seconds) as peer:
-            match method:
-                case "GET":
-                    return await peer.get(path)
-                case "POST":
-                    return await peer.post(path, json=body)
-                case "DELETE":
-                    return await peer.delete(path)
+            return await ask(peer)
     except Upstream as failure:
         if await _somebody_listens(address):
             raise

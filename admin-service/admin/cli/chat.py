@@ -3,9 +3,10 @@
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
@@ -13,7 +14,7 @@ from admin.cli.asking import Asking
 from admin.cli.door import Door
 from admin.cli.screen import LiveScreen, PlainScreen, Screen
 from shared.clock import Clock
-from shared.protocol import Ask, AskOptions, Done, End
+from shared.protocol import Ask, AskOptions, Attachment, Done, End
 
 CANCEL_SECONDS = 2.0
 """The brain promises the end of a cancelled ask within this time (protocol section 3)."""
@@ -31,6 +32,10 @@ class Wishes:
     options: AskOptions
     conversation_id: str
     as_json: bool = False
+    files: tuple[Path, ...] = ()
+    """What comes with the question."""
+    save: Path | None = None
+    """Where files that come out of the answer are put; None leaves them with the brain."""
 
 
 def new_conversation() -> str:
@@ -38,13 +43,14 @@ def new_conversation() -> str:
     return f"cli-{secrets.token_hex(8)}"
 
 
-def question(text: str, wishes: Wishes) -> Ask:
+def question(text: str, wishes: Wishes, attachments: Sequence[Attachment] = ()) -> Ask:
     """The frame for a question."""
     return Ask(
         ask_id=secrets.token_hex(16),
         conversation_id=wishes.conversation_id,
         text=text,
         options=wishes.options,
+        attachments=list(attachments),
     )
 
 
@@ -58,14 +64,26 @@ def screen_for(wishes: Wishes) -> Iterator[Screen]:
         yield PlainScreen(sys.stdout, sys.stderr, as_json=wishes.as_json)
 
 
-async def ask_once(text: str, wishes: Wishes, *, door: Door, clock: Clock) -> int:
-    """Ask, show, and return the exit status: 0 answered, 1 failed, 130 cancelled with Ctrl-C."""
+async def ask_once(
+    text: str,
+    wishes: Wishes,
+    *,
+    door: Door,
+    clock: Clock,
+    attachments: Sequence[Attachment] = (),
+) -> tuple[int, End | None]:
+    """
+    Ask, show, and return the exit status and the end.
+
+    0: answered, 1: failed, 130: cancelled with Ctrl-C.
+    """
     with screen_for(wishes) as screen:
-        asking = Asking(door, question(text, wishes), screen=screen, clock=clock)
+        ask = question(text, wishes, attachments)
+        asking = Asking(door, ask, screen=screen, clock=clock)
         return await _until_end_or_interrupt(asking, screen)
 
 
-async def _until_end_or_interrupt(asking: Asking, screen: Screen) -> int:
+async def _until_end_or_interrupt(asking: Asking, screen: Screen) -> tuple[int, End | None]:
     status = CANCELLED
     ended: list[End] = []
     interrupted = False
@@ -89,7 +107,7 @@ async def _until_end_or_interrupt(asking: Asking, screen: Screen) -> int:
         screen.note(_not_confirmed(asking.request_id))
     elif not interrupted:
         status = 0 if isinstance(ended[0], Done) else FAILED
-    return status
+    return status, ended[0] if ended else None
 
 
 def _not_confirmed(request_id: str | None) -> str:

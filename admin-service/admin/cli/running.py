@@ -56,19 +56,28 @@ async def call_signed_in(
     settings: Settings, method: Method, path: str, *, seconds: float = CALL_SECONDS
 ) -> Any:
     """
-    The brain's JSON answer to whoever is signed in; a refused token is replaced once.
+    The brain's JSON answer to whoever is signed in.
 
     Raises what `call` and getting a token raise.
     """
+    address = settings.brain_address
+
+    async def ask(token: str) -> Any:
+        return await call(method, address, path, token=token, seconds=seconds)
+
+    return await signed_in(settings, ask)
+
+
+async def signed_in(settings: Settings, ask: Callable[[str], Awaitable[T]]) -> T:
+    """What `ask` returns for the token of whoever is signed in; a refused one is renewed once."""
     here = sign_in(settings)
     token = await here.token()
     try:
-        return await call(method, settings.brain_address, path, token=token, seconds=seconds)
+        return await ask(token)
     except Refused as refusal:
         if refusal.status != UNAUTHORIZED:
             raise
-    token = await here.renew(token)
-    return await call(method, settings.brain_address, path, token=token, seconds=seconds)
+    return await ask(await here.renew(token))
 
 
 def gave_out(failure: OSError) -> None:

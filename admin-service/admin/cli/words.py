@@ -2,7 +2,7 @@
 
 import re
 
-from shared.protocol import Budget, Done, Stage, Status
+from shared.protocol import Budget, Done, SavedFile, Stage, Status
 
 STAGES: dict[Stage, str] = {
     "waiting": "waiting",
@@ -54,6 +54,11 @@ def stage(status: Status) -> str:
     if status.detail:
         words += f" ({status.detail})"
     return printable(words)
+
+
+def saved(file: SavedFile) -> str:
+    """A file that came out of an answer, and how to get it."""
+    return printable(f"file: {file.filename}, fetch it with: trollama artifact {file.artifact_id}")
 
 
 def footer(done: Done) -> list[str]:
