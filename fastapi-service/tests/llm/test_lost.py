@@ -55,8 +55,8 @@ async def lose(talk: Any) -> None:
     """The model is killed once the server has the question, to which it says nothing more."""
     while not talk.requests():
         await anyio.sleep(0.005)
-    (loss,) = talk.vram._owner._held.values()
-    loss.happen("it was killed")
+    (lease,) = talk.vram._owner._held.values()
+    lease.loss.happen("it was killed")
 
 
 async def completed(talk: Any) -> None:
