@@ -1,8 +1,9 @@
 """The parts that have to do with memory: profile, orchestrator, facts of the machine."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import anyio
@@ -32,6 +33,7 @@ from shared.store import Store
 INVENTORY_EVERY_SECONDS = 10.0
 LEARNED_EVERY_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 3.0
+AGAIN_SECONDS = 1.0
 
 
 async def open_memory(settings: Settings, clock: Clock) -> tuple[Profile, MemoryWatch]:
@@ -85,11 +87,12 @@ async def owned(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(vram.run, name="vram")
         vram.observe(watch.read())  # so that the first load knows what is free
-        tasks.start_soon(watch.run, vram.observe, vram.moving, name="memory")
+        watching = partial(watch.run, vram.observe, vram.moving)
+        tasks.start_soon(_again_when_broken, "memory", watching, clock)
         if listed is not None:
             fleet = Fleet(listed, vram, open_backend=open_backend)
             await fleet.take(servers)
-            tasks.start_soon(fleet.follow, name="fleet")
+            tasks.start_soon(_again_when_broken, "fleet", fleet.follow, clock)
         with anyio.move_on_after(FIRST_LOOK_SECONDS):
             await vram.refresh()  # so that the first question finds the servers known
         tasks.start_soon(_follow_inventory, vram, clock)
@@ -146,6 +149,11 @@ async def _sglang_answers(settings: Settings) -> bool:
     finally:
         await backend.aclose()
     return True
+
+
+async def _again_when_broken(name: str, task: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """What watches must not end answers because of something it did not expect."""
+    await keep_running(name, task, every_seconds=AGAIN_SECONDS, clock=clock)
 
 
 async def _follow_inventory(vram: Orchestrator, clock: Clock) -> None:
