@@ -1,5 +1,6 @@
 """Who may be brought into memory at all right now, before anything is touched for it."""
 
+from math import inf
 from typing import Final
 
 from brain.catalogue.models import Priority
@@ -55,10 +56,12 @@ class Admission:
         idle = chooser.idle(domain, without=place, below=Priority.HIGH)
         coming = [(one.place, one.gb) for one in idle] + books.leaving(domain)
         beyond = free + sum(gb for _, gb in coming) - books.need_gb(place)
-        if beyond < -ROUNDING_GB:
+        if books.is_limited(place) and beyond < -ROUNDING_GB:
             return None
         lacking = room_at(books, place).machine_short_gb
         there = sum(gb for one, gb in coming if books.takes_memory(one))
+        if not books.is_limited(place):
+            beyond = inf
         beyond = min(beyond, there + books.machine.returning_gb - lacking)
         return min(books.options.breaker_buffer_gb, max(0.0, beyond))
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from brain.catalogue.models import ModelSpec, Priority
 from brain.vram.breaker import Breaker, BreakerSettings
@@ -119,9 +120,16 @@ class Books:
     def is_ours(self, place: Place) -> bool:
         """Whether we decide if it is in memory; else it is a fixed cost, charged to nobody."""
         server = self.servers[place.server]
-        if server.loads:
-            return True
-        return server.sleeps and self.spec_at(place).priority < Priority.CRITICAL
+        return server.loads or server.sleeps
+
+    def is_limited(self, place: Place) -> bool:
+        """
+        Whether it counts against the limit of its memory: what is loaded there does.
+
+        A server of fixed models takes its own memory beside that limit, also one whose models can
+        sleep. What those take is tested against what the machine has free, and nothing else.
+        """
+        return self.servers[place.server].loads
 
     def has_slot(self, place: Place, resident: Resident) -> bool:
         """Whether one more caller may use it at once."""
@@ -145,23 +153,34 @@ class Books:
                 yield place, resident
 
     def charged_gb(self, domain: Domain | None = None, *, without: Place | None = None) -> float:
-        """Memory that is or may be taken by models (of one memory)."""
-        within = self.residents.items() if domain is None else self.inside(domain)
-        return sum(resident.charged_gb for place, resident in within if place != without)
+        """Memory that is or may be taken by models; of one memory, by those its limit is about."""
+        if domain is None:
+            return sum(one.charged_gb for one in self.residents.values())
+        return sum(
+            one.charged_gb
+            for place, one in self.inside(domain)
+            if place != without and self.is_limited(place)
+        )
 
     def ceiling_gb(self, place: Place) -> float:
-        """The most a model can ever get: the hard limit less what never leaves."""
+        """The most a model can ever get: the hard limit less what never leaves, if it has one."""
+        if not self.is_limited(place):
+            return inf
         domain = self.domain_at(place)
         pinned = (
             resident.charged_gb
             for other, resident in self.inside(domain)
-            if other != place and resident.spec.priority is Priority.CRITICAL
+            if other != place
+            and resident.spec.priority is Priority.CRITICAL
+            and self.is_limited(other)
         )
         return domain.hard_gb - sum(pinned)
 
     def need_gb(self, place: Place) -> float:
         """Memory that a load at `place` reserves."""
-        spec = self.spec_at(place)
+        spec, server = self.spec_at(place), self.servers[place.server]
+        if not server.loads and server.hard_gb is not None:
+            return server.hard_gb
         return self.estimates.need_gb(place, spec, ceiling_gb=self.ceiling_gb(place))
 
     def takes_memory(self, place: Place) -> bool:

@@ -19,6 +19,7 @@ from brain.vram.policies.view import (
     enough,
 )
 from brain.vram.residents import Place
+from brain.vram.room import room_at
 
 NOBODY = Place("", "")
 MAX_ZOO = 24
@@ -35,12 +36,20 @@ class Chooser:
     def held(
         self, domain: Domain, *, without: Place = NOBODY, below: Priority = Priority.CRITICAL
     ) -> tuple[Held, ...]:
-        """What may leave that memory at all, of a priority under `below`."""
+        """
+        What may leave that memory at all, of a priority under `below`.
+
+        Where the limit stands in the way of a load of `without`, only what counts against it.
+        """
         books = self._books
+        limited = without != NOBODY and room_at(books, without).limit_short_gb > ROUNDING_GB
         return tuple(
             self._held(place)
             for place, one in books.inside(domain)
-            if place != without and one.spec.priority < below and books.is_movable(place)
+            if place != without
+            and one.spec.priority < below
+            and books.is_movable(place)
+            and (books.is_limited(place) or not limited)
         )
 
     def idle(
@@ -60,7 +69,7 @@ class Chooser:
         if not enough(held, to_free_gb):
             return None
         books = self._books
-        leaving = sum(one.gb for one in held)
+        leaving = sum(one.gb for one in held if books.is_limited(one.place))
         fixed = books.charged_gb(domain) - leaving
         view = View(
             at=at,
@@ -71,7 +80,9 @@ class Chooser:
             rates=self.rates(at),
         )
         if isinstance(self._policy, SetPlanner):
-            return self._policy.choose(view, domain.values)
+            touched = {one.place for one in held} | ({wanted} - {NOBODY})
+            planned = all(books.is_limited(place) for place in touched)
+            return self._policy.choose(view, domain.values if planned else None)
         return self._policy.choose(view)
 
     def solve_next(self, domain: Domain, at: float) -> Solve | None:
@@ -86,8 +97,8 @@ class Chooser:
         domain.is_stale = False
         fixed = sum(
             one.charged_gb
-            for _, one in self._books.inside(domain)
-            if one.spec.priority is Priority.CRITICAL
+            for place, one in self._books.inside(domain)
+            if one.spec.priority is Priority.CRITICAL and self._books.is_limited(place)
         )
         zoo = self._zoo(domain, at)
         if len(zoo) > MAX_ZOO:
@@ -106,7 +117,7 @@ class Chooser:
     def _zoo(self, domain: Domain, at: float) -> list[Place]:
         """Every model of the roster that is installed there, and what was used or found there."""
         books = self._books
-        places = {place for place, _ in books.inside(domain) if books.is_ours(place)}
+        places = {place for place, _ in books.inside(domain)}
         for server in books.servers.values():
             if server.domain == domain.name and server.inventory is not None:
                 names = books.roster.keys() & server.inventory.installed.keys()
@@ -116,7 +127,7 @@ class Chooser:
             for place in self.rates(at)
             if place.server in books.servers and books.servers[place.server].domain == domain.name
         }
-        return [place for place in sorted(places) if books.is_ours(place)]
+        return [place for place in sorted(places) if books.is_limited(place)]
 
     def rates(self, at: float) -> Mapping[Place, float]:
         """Expected uses a second of each model."""

@@ -109,7 +109,11 @@ class Idle:
     ) -> list[tuple[str, float]]:
         """As far towards the goal as those models allow; the policy says which go."""
         books = self._books
-        held = tuple(one for one in self._chooser.idle(domain) if one.place in places)
+        held = tuple(
+            one
+            for one in self._chooser.idle(domain)
+            if one.place in places and books.is_limited(one.place)
+        )
         to_free = min(books.charged_gb(domain) - goal_gb, sum(one.gb for one in held))
         if to_free <= 0:
             return []

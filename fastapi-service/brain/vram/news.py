@@ -112,6 +112,8 @@ class News:
         if event.parked_gb is None:
             self._moves.remove(place)
             return
+        if resident.measured:
+            books.estimates.learn_size(place, resident.spec, resident.charged_gb)
         books.estimates.learn_parked(place, resident.spec, stays_gb)
         resident.charged_gb, resident.peak_gb = stays_gb, stays_gb
         self._moves.move(resident, "parked")

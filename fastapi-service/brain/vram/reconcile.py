@@ -6,7 +6,7 @@ from brain.catalogue.models import ModelSpec
 from brain.vram.books import Books
 from brain.vram.estimates import note_size
 from brain.vram.events import Snapshot
-from brain.vram.residents import Inventory, Place, Resident
+from brain.vram.residents import Inventory, Place, Resident, State
 
 MISSING_SNAPSHOTS = 2
 """How often in a row a model must be missing before it is believed to be gone: servers have been
@@ -44,6 +44,8 @@ def apply_snapshot(books: Books, event: Snapshot) -> Difference:
         return Difference()
     server.silent = 0
     server.inventory = event.inventory
+    if event.inventory.sleeps is not None:
+        server.sleeps = event.inventory.sleeps
     gone: list[Place] = []
     missed: list[Place] = []
     for place, resident in books.residents.items():
@@ -78,21 +80,28 @@ def _confirm(books: Books, place: Place, resident: Resident, event: Snapshot) ->
     assert event.inventory is not None
     resident.missing, resident.suspect = 0, False
     if resident.state == "stuck":  # what did not leave then may leave now
-        _change(books, resident, "adopted")
+        _change(books, resident, _awake(books, place))
     parked_gb = event.inventory.parked.get(place.model)
+    if resident.state == "parked" and parked_gb is None:  # somebody else woke it
+        _change(books, resident, _awake(books, place))
     if parked_gb is not None and not resident.leases:
         if resident.state != "parked":
             _change(books, resident, "parked")
+            resident.peak_gb = 0.0
         resident.charged_gb = parked_gb
     size_gb = event.inventory.loaded.get(place.model, 0.0)
     if size_gb > 0 and books.is_ours(place):
         note_size(resident, size_gb, at=event.at)
 
 
-def _change(books: Books, resident: Resident, state: str) -> None:
+def _change(books: Books, resident: Resident, state: State) -> None:
     books.version += 1
-    resident.epoch = books.version
-    resident.state = "parked" if state == "parked" else "adopted"
+    resident.epoch, resident.state = books.version, state
+
+
+def _awake(books: Books, place: Place) -> State:
+    """A server of fixed models has the right one, awake; of others a load has to make sure."""
+    return "adopted" if books.servers[place.server].loads else "ready"
 
 
 def _adopt(books: Books, place: Place, size_gb: float, event: Snapshot) -> bool:
@@ -106,7 +115,7 @@ def _adopt(books: Books, place: Place, size_gb: float, event: Snapshot) -> bool:
     books.version += 1
     books.residents[place] = Resident(
         spec=spec,
-        state="parked" if asleep else "adopted",
+        state="parked" if asleep else _awake(books, place),
         charged_gb=size_gb if asleep else size_gb or spec.size_gb,
         epoch=books.version,
         measured=size_gb > 0,

@@ -136,6 +136,9 @@ class Inventory:
     parked: Mapping[str, float] = field(default_factory=dict)
     """Memory in GB that each sleeping model still takes."""
 
+    sleeps: bool | None = None
+    """Whether its models can be put to sleep; None: it does not say, and nothing changed."""
+
 
 @dataclass(slots=True)
 class ServerFacts:
@@ -154,7 +157,10 @@ class ServerFacts:
     """The memory it shares with others of that domain."""
 
     hard_gb: float | None = None
-    """The limit of its memory, where that is not this machine's; None: the usual one."""
+    """
+    The limit of its memory, where that is not this machine's; None: the usual one. Of a server with
+    fixed models, what it takes awake.
+    """
 
     slots: int | None = None
     """Leases at once on all its models together, and on each of them (`parallel`)."""

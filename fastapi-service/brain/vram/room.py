@@ -29,9 +29,11 @@ def room_at(books: Books, place: Place, *, extra_gb: float = 0.0) -> Room:
     """The room for a load at `place`; `extra_gb` is to be free beside it."""
     domain, machine = books.domain_at(place), books.machine
     need = books.need_gb(place)
-    limit = books.charged_gb(domain, without=place) + need + extra_gb - domain.hard_gb
+    limit = -inf
+    if books.is_limited(place):
+        limit = books.charged_gb(domain, without=place) + need + extra_gb - domain.hard_gb
     leaving = books.leaving(domain)
-    to_free = limit - sum(gb for _, gb in leaving)
+    to_free = limit - sum(gb for other, gb in leaving if books.is_limited(other))
     lacking = -inf
     free = machine.free_gb
     if domain.is_machine and free is not None:

@@ -14,6 +14,7 @@ What must never happen, by the numbers of the design of the orchestrator.
 `World.replay` and `World.restart`; the others are looked at after every event, here.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,7 +163,8 @@ class Checks:
             # What is there already may have measured more than the limit: that is no reservation.
             reserved = books.residents[load.place].estimate_gb
             total = books.charged_gb(domain, without=load.place) + reserved
-            self.expect(1, total <= domain.hard_gb + EPS, f"{total} GB of {domain.hard_gb} GB")
+            within = total <= domain.hard_gb + EPS or not books.is_limited(load.place)
+            self.expect(1, within, f"{total} GB of {domain.hard_gb} GB")
             if not books.takes_memory(load.place) or self._sample is None:
                 continue
             free = self._free_gb()
@@ -319,8 +321,10 @@ class Checks:
             for other, one in books.inside(domain)
             if one.state == "unloading" and other not in without
         ]
-        gone = sum(gb for _, gb in leaving)
-        short = books.charged_gb(domain, without=place) + need - domain.hard_gb - gone
+        gone = sum(gb for other, gb in leaving if books.is_limited(other))
+        short = -math.inf
+        if books.is_limited(place):
+            short = books.charged_gb(domain, without=place) + need - domain.hard_gb - gone
         if self._sample is not None and domain.is_machine:
             free = self._free_gb()
             there = books.residents[place].charged_gb if place in books.residents else 0.0

@@ -37,7 +37,8 @@ class Backend(Protocol):
         """
         Whether its models can be put to sleep and woken.
 
-        It depends on how the server was started, so it is false until a look has shown it.
+        It depends on how the server was started, so it is false until a look has shown it; each
+        look says so in `Inventory.sleeps`.
         """
 
     @property

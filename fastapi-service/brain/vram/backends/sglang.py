@@ -88,6 +88,7 @@ class SglangBackend:
             loaded=memory if awake else {},
             parked={} if awake else {name: memory.get(name, 0.0) * share for name in installed},
             rehearsal=rehearsal,
+            sleeps=self.sleeps,
         )
 
     async def load(self, spec: ModelSpec) -> float | None:

@@ -75,6 +75,7 @@ class TensorRTBackend:
             loaded={} if parked else memory,
             parked=asleep if parked else {},
             rehearsal=rehearsal,
+            sleeps=self.sleeps,
         )
 
     async def load(self, spec: ModelSpec) -> float | None:

@@ -68,6 +68,7 @@ class VllmBackend:
             if asleep
             else {},
             rehearsal=rehearsal,
+            sleeps=self.sleeps,
         )
 
     async def load(self, spec: ModelSpec) -> float | None:
