@@ -11,7 +11,7 @@ from contextlib import suppress
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from shared.errors import InvalidRequest
 
@@ -48,7 +48,7 @@ class SentFile:
         """Read on until the file begins; its name. Raises `NoFile`."""
         read = 0
         while not self._filename:
-            piece = await anext(self._body, b"")
+            piece = await self._next()
             read += len(piece)
             if not piece or read > MAX_HEAD_BYTES + len(piece):
                 raise NoFile
@@ -63,16 +63,23 @@ class SentFile:
             self._pieces.clear()
             if self._ended:
                 return
-            piece = await anext(self._body, b"")
+            piece = await self._next()
             if not piece:
                 raise NoFile
             self._feed(piece)
 
     async def drain(self) -> None:
         """Read what is left, so that a client that is still sending hears the answer."""
-        with suppress(HTTPException):
+        with suppress(HTTPException, ClientDisconnect):
             async for _ in self._body:
                 pass
+
+    async def _next(self) -> bytes:
+        """More of the body, b"" at its end or when its sender has gone."""
+        try:
+            return await anext(self._body, b"")
+        except ClientDisconnect:
+            return b""
 
     def _feed(self, piece: bytes) -> None:
         try:

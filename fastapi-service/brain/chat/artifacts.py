@@ -144,7 +144,7 @@ def _lines(draft: Draft) -> Iterator[str]:
     for made in draft.made:
         version = f" (version {made.version})" if made.version > 1 else ""
         yield f"{SAVED}{made.filename}{version}"
-    for remark in draft.remarks:
+    for remark in (*draft.remarks, *draft.cut):
         yield f"_{remark if remark.endswith('.') else remark + '.'}_"
 
 

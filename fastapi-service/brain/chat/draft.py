@@ -60,7 +60,9 @@ class Draft:
     made: list[Made] = field(default_factory=list)
     """The files handed over, as clients are told of them and as the conversation keeps them."""
     remarks: list[str] = field(default_factory=list)
-    """What the person must know about files; stands under the answer."""
+    """What the person must know about files; stands under the answer, and so does …"""
+    cut: Sequence[str] = ()
+    """… what of them the model was not shown."""
     routed_at: float | None = None
     first_token_at: float | None = None
     looked_up: LookedUp | None = None

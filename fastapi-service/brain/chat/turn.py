@@ -217,7 +217,7 @@ class Turn:
             level=self._vram.pressure,
             reserved=len(pictures) * PICTURE_TOKENS,
         )
-        draft.note(fitted.cut)
+        draft.cut = fitted.cut
         if fitted.shortened:
             tell_status(tell, draft, "routing", model=choice.model, detail=SHORTER)
         prompt = Prompt(

@@ -5,14 +5,14 @@ OpenAI's API reference, "Create chat completion". Fields we do not know are igno
 known ones that would change the answer and that we cannot serve are refused by name.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brain.api.openai.errors import Unfit
-from brain.api.openai.images import image_in
+from brain.api.openai.images import address_of, image_in
 from brain.chat.completion import Request
 from brain.llm.messages import (
     Call,
@@ -39,11 +39,31 @@ class _ImageUrl(_Shape):
     url: str
 
 
+class SentFile(_Shape):
+    """A file in a message: its bytes, or the id of an upload."""
+
+    filename: str | None = None
+    file_data: str | None = None
+    file_id: str | None = None
+
+
+class FileSaid(NamedTuple):
+    """What became of a file: its words as a quotation, and its pictures."""
+
+    text: str
+    images: Sequence[Image]
+
+
+ReadFile = Callable[[SentFile, str], Awaitable[FileSaid]]
+"""Reads a file that stands at the place in the body, and names that place when it cannot."""
+
+
 class _Part(_Shape):
     type: str
     text: str | None = None
     refusal: str | None = None
     image_url: _ImageUrl | None = None
+    file: SentFile | None = None
 
 
 class _CalledFunction(_Shape):
@@ -124,6 +144,14 @@ class Asked(_Shape):
     def include_usage(self) -> bool:
         """Whether a stream is to end with the counts."""
         return bool(self.stream_options and self.stream_options.include_usage)
+
+    async def with_files_read(self, read: ReadFile) -> "Asked":
+        """The same with what files say in place of them. Raises what `read` raises."""
+        messages = [
+            await _with_files_read(message, f"messages.{number}", read)
+            for number, message in enumerate(self.messages)
+        ]
+        return self.model_copy(update={"messages": messages})
 
     def request(self) -> Request:
         """What is asked, in our words. Raises `Unfit`."""
@@ -267,6 +295,23 @@ def _part(part: _Part, where: str) -> str:
         case _:
             why = f"parts of type {part.type[:40]!r} cannot be read here"
             raise Unfit(where, why, code="file.unsupported")
+
+
+async def _with_files_read(message: _Message, where: str, read: ReadFile) -> _Message:
+    if message.role != "user" or not isinstance(message.content, list):
+        return message
+    parts: list[_Part] = []
+    for number, part in enumerate(message.content):
+        if part.type != "file" or part.file is None:
+            parts.append(part)
+            continue
+        said = await read(part.file, f"{where}.content.{number}.file")
+        parts.append(_Part(type="text", text=said.text))
+        parts += [
+            _Part(type="image_url", image_url=_ImageUrl(url=address_of(image)))
+            for image in said.images
+        ]
+    return message.model_copy(update={"content": parts})
 
 
 def _images(message: _Message, where: str) -> Iterable[Image]:

@@ -1,7 +1,7 @@
 """Pictures in a request of `/v1`: `data:` addresses (RFC 2397), as what they hold."""
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 
 from brain.api.openai.errors import Unfit
@@ -34,6 +34,12 @@ def image_in(url: str, where: str) -> Image:
         known = ", ".join(sorted(MEDIA_TYPES))
         raise Unfit(where, f"it holds none of {known}", code="file.unsupported")
     return media_type, raw
+
+
+def address_of(image: Image) -> str:
+    """The `data:` address of a picture."""
+    media_type, raw = image
+    return f"data:{media_type};base64,{b64encode(raw).decode()}"
 
 
 def media_type_of(raw: bytes) -> str | None:

@@ -10,6 +10,7 @@ from brain.api.deps import TheBrain, caller_of
 from brain.api.openai.answer import Answer
 from brain.api.openai.asked import parse
 from brain.api.openai.errors import response_of
+from brain.api.openai.files import FileReader
 from brain.chat.admission import Caller
 from brain.chat.api_keys import PREFIX
 from brain.chat.completion import AUTO, Offer
@@ -70,7 +71,9 @@ async def model(model: str, brain: TheBrain, _: ThePerson) -> dict[str, Any]:
 @router.post("/chat/completions")
 async def completions(request: Request, brain: TheBrain, person: ThePerson) -> Response:
     """Continue a conversation."""
-    asked = parse(await request.body())
+    asked = await parse(await request.body()).with_files_read(
+        FileReader(brain.files, person.user_id)
+    )
     return Answer(asked, asked.request(), person, desk=brain.completions, clock=brain.clock)
 
 
