@@ -66,8 +66,15 @@ class Books:
             self.add_server(server)
 
     def add_server(self, server: ServerFacts) -> None:
-        """A server we may use, and the memory it is in."""
-        self.servers[server.name] = server
+        """A server we may use, and the memory it is in; or other limits for one that is ours."""
+        known = self.servers.get(server.name)
+        if known is not None and (known.kind, known.url) == (server.kind, server.url):
+            known.domain, known.hard_gb = server.domain, server.hard_gb
+            known.slots, known.parallel = server.slots, server.parallel
+            known.disk_gb_per_second = server.disk_gb_per_second
+            known.preferred, known.draining = server.preferred, False
+        else:
+            self.servers[server.name] = server
         own = server.domain != MACHINE and server.hard_gb is not None
         hard_gb = server.hard_gb if own and server.hard_gb is not None else self.options.hard_gb
         soft_gb = min(self.options.soft_gb, hard_gb)

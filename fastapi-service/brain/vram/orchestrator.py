@@ -50,6 +50,10 @@ from shared.clock import Clock, SteadyClock
 
 log = structlog.get_logger(__name__)
 __all__ = ["Lease", "Level", "Loss", "Orchestrator", "Progress", "Server", "Status", "ignore"]
+RETIRE_SECONDS = 600.0
+"""Longer than nearly every answer; a server that is listed no more may stop at any time."""
+
+RETIRE_POLL_SECONDS = 0.1
 
 
 def ignore(_: Progress) -> None:
@@ -281,13 +285,25 @@ class Orchestrator:
         self._post(SetBreaker(model, self._clock.now(), forced_open=True))
 
     def add_server(self, backend: Backend, limits: ServerLimits | None = None) -> None:
-        """Use one more server, or the one of that name with other limits."""
+        """Use one more server, or the one of that name with other limits: nothing there ends."""
         self._owner.servers.add(backend)
         self._post(ServerAdded(_facts(backend, limits or ServerLimits()), self._clock.now()))
 
     def drain_server(self, name: str, *, draining: bool = True) -> None:
         """Begin nothing there any more and let idle models leave it, or use it again."""
         self._post(ServerDrains(name, draining, self._clock.now()))
+
+    async def retire_server(self, name: str, *, within_seconds: float = RETIRE_SECONDS) -> None:
+        """Use a server no more, once nobody uses a model there or `within_seconds` are over."""
+        self.drain_server(name)
+        until = self._clock.monotonic() + within_seconds
+        servers = self._core.books.servers
+        while (one := servers.get(name)) is not None and (one.leases or not one.draining):
+            if self._clock.monotonic() >= until:
+                log.warning("vram.server_cut_off", server=name, leases=one.leases)
+                break
+            await self._clock.sleep(RETIRE_POLL_SECONDS)
+        await self.remove_server(name)
 
     async def remove_server(self, name: str) -> None:
         """Use a server no more; who uses a model there has lost it."""
