@@ -1,0 +1,1 @@
+"""A question on its way: heard, asked, shown while it is answered."""

@@ -1,0 +1,95 @@
+"""Markdown tables, which Discord does not know, as aligned blocks or as lists."""
+
+import re
+import unicodedata
+from itertools import zip_longest
+
+MAX_WIDTH = 72
+"""Columns that fit into a message on a usual screen without wrapping; wider ones become a list."""
+
+SEPARATOR = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
+FENCE = re.compile(r"[ \t]*```")
+CELL_END = re.compile(r"(?<!\\)\|")
+EMPHASIS = re.compile(r"\*\*|__|(?<!\\)`")
+Row = list[str]
+
+
+def tables_as_blocks(text: str) -> str:
+    """`text` with every table outside of code blocks aligned; everything else is untouched."""
+    if "|" not in text:
+        return text
+    lines = text.split("\n")
+    shown: list[str] = []
+    at = 0
+    in_block = False
+    while at < len(lines):
+        in_block ^= FENCE.match(lines[at]) is not None
+        rows = [] if in_block else _table_at(lines, at)
+        if rows:
+            shown += _block(rows)
+            at += len(rows) + 1
+        else:
+            shown.append(lines[at])
+            at += 1
+    return "\n".join(shown)
+
+
+def _table_at(lines: list[str], at: int) -> list[Row]:
+    """The rows of the table that begins at line `at`, header first; none without a table."""
+    if "|" not in lines[at] or at + 1 >= len(lines):
+        return []
+    if "|" not in lines[at + 1] or not SEPARATOR.fullmatch(lines[at + 1]):
+        return []
+    rows = [_cells(lines[at])]
+    for line in lines[at + 2 :]:
+        if "|" not in line:
+            break
+        rows.append(_cells(line))
+    return rows
+
+
+def _cells(line: str) -> Row:
+    line = line.strip().removeprefix("|")
+    cells = [cell.strip().replace("\\|", "|") for cell in CELL_END.split(line)]
+    if cells and not cells[-1] and line.endswith("|"):
+        cells.pop()
+    return cells
+
+
+def _block(rows: list[Row]) -> list[str]:
+    plain = [[EMPHASIS.sub("", cell) for cell in row] for row in rows]
+    columns = list(zip_longest(*plain, fillvalue=""))
+    widths = [max(map(width, column)) for column in columns]
+    if sum(widths) + 2 * (len(widths) - 1) > MAX_WIDTH:
+        return _list(rows)
+    header, *body = [
+        "  ".join(_padded(cell, room) for cell, room in zip(row, widths, strict=True)).rstrip()
+        for row in zip(*columns, strict=True)
+    ]
+    rule = "  ".join("-" * room for room in widths)
+    return ["```", header, rule, *body, "```"]
+
+
+def _list(rows: list[Row]) -> list[str]:
+    header, *body = rows
+    return [
+        "- "
+        + " · ".join(
+            f"**{name}** {cell}" if name else cell
+            for name, cell in zip_longest(header, row, fillvalue="")
+            if cell
+        )
+        for row in body
+    ] or ["- " + " · ".join(header)]
+
+
+def width(text: str) -> int:
+    """Columns in a monospaced font: wide characters take two, combining ones none (UAX #11)."""
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
+    )
+
+
+def _padded(cell: str, room: int) -> str:
+    return cell + " " * (room - width(cell))

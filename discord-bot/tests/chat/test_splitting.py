@@ -1,0 +1,76 @@
+"""Cutting answers into messages."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.chat.splitting import split
+
+LIMIT = 200
+WORDS = st.sampled_from(
+    ["word", "x" * 700, "😀" * 50, "äöü ", "\n", "\n\n", " ", "```python\n", "```\n", "\n```\n",
+     "\n````md\n", "`", "  ", "print(1)\n", "a line of some length\n", "\r\n", "\u2028", "```x```\n",
+     "\n```\nx = 1\n```\n", "`" * 12]
+)  # fmt: skip
+ANSWERS = st.lists(WORDS, max_size=60).map("".join)
+
+
+def is_open_behind(text: str) -> bool:
+    """Whether a code block is open at the end, told line by line and without the code under test."""
+    ticks = 0
+    for line in text.split("\n"):
+        found = re.match(r"[ \t]*(`{3,8})(?!`)([^`]*)$", line)
+        if not found:
+            continue
+        if not ticks:
+            ticks = len(found[1])
+        elif len(found[1]) >= ticks and not found[2].strip():
+            ticks = 0
+    return bool(ticks)
+
+
+@given(ANSWERS)
+def test_the_bodies_joined_are_the_answer(answer: str) -> None:
+    assert "".join(piece.body for piece in split(answer, LIMIT)) == answer
+
+
+@given(ANSWERS)
+def test_no_piece_is_longer_than_the_limit_or_blank(answer: str) -> None:
+    for piece in split(answer, LIMIT):
+        assert 0 < len(piece.text) <= LIMIT
+        assert piece.text.strip()
+
+
+@given(ANSWERS)
+def test_every_piece_closes_the_code_block_it_opens(answer: str) -> None:
+    for piece in split(answer, LIMIT):
+        assert not is_open_behind(piece.text)
+
+
+@given(ANSWERS, ANSWERS)
+def test_what_was_cut_off_stays_as_it_is_while_the_answer_grows(begin: str, more: str) -> None:
+    before, after = split(begin, LIMIT), split(begin + more, LIMIT)
+    assert [one.body for one in before[:-1]] == [one.body for one in after[: len(before) - 1]]
+
+
+def test_a_cut_code_block_goes_on_with_its_language() -> None:
+    code = "Look:\n```python\n" + "x = 1\n" * 80 + "```\nThat is all.\n"
+    pieces = split(code, LIMIT)
+    assert len(pieces) > 2
+    assert all(piece.text.startswith("```python\n") for piece in pieces[1:-1])
+    assert pieces[-1].text.endswith("That is all.\n")
+
+
+def test_a_cut_is_at_the_end_of_a_line_where_there_is_one() -> None:
+    for piece in split("a line of some length\n" * 40, LIMIT)[:-1]:
+        assert piece.text.endswith("length\n")
+
+
+def test_spacing_inside_a_long_line_stays() -> None:
+    line = "two  spaces   and four    " * 30
+    assert "".join(piece.body for piece in split(line, LIMIT)) == line
+
+
+def test_a_short_answer_is_one_piece() -> None:
+    assert [piece.text for piece in split("42", 1900)] == ["42"]
