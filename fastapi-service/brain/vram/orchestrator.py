@@ -271,7 +271,11 @@ class Orchestrator:
         servers = books.servers.values()
         return Reconciled(
             registry_count=count_before,
-            backend_count=sum(len(one.inventory.loaded) for one in servers if one.inventory),
+            backend_count=sum(
+                len(one.inventory.loaded.keys() | one.inventory.parked.keys())
+                for one in servers
+                if one.inventory is not None and (one.loads or one.sleeps)
+            ),
             cleaned_models=tuple(sorted({p.model for one in seen for p in one.gone})),
             adopted_models=tuple(sorted({p.model for one in seen for p in one.found})),
         )

@@ -73,14 +73,32 @@ class ServerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryStatus:
+    """One memory that models share, GB of 10^9 bytes."""
+
+    name: str
+    """`machine`, or that of its server."""
+
+    used_gb: float
+    """By what the limits are about: a server of fixed models takes its own beside them."""
+
+    soft_gb: float
+    hard_gb: float
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything at one moment."""
 
     soft_gb: float
     hard_gb: float
     used_gb: float
-    """What models take or may take: measured where a server tells, else the roster's figure."""
+    """
+    What models take or may take, everywhere: measured where a server tells, else the roster's
+    figure.
+    """
 
+    memories: tuple[MemoryStatus, ...]
     loaded: tuple[LoadedModel, ...]
     loading: tuple[LoadingModel, ...]
     waiting: tuple[WaitingCaller, ...]
@@ -108,7 +126,11 @@ def status_of(books: Books, *, at: float) -> Status:
     return Status(
         soft_gb=min(books.options.soft_gb, books.options.hard_gb),
         hard_gb=books.options.hard_gb,
-        used_gb=sum(books.charged_gb(one) for one in books.domains.values() if one.is_machine),
+        used_gb=books.charged_gb(),
+        memories=tuple(
+            MemoryStatus(one.name, books.charged_gb(one), one.soft_gb, one.hard_gb)
+            for one in books.domains.values()
+        ),
         loaded=tuple(_loaded(place, one) for place, one in residents if one.state != "loading"),
         loading=tuple(
             LoadingModel(
@@ -157,7 +179,7 @@ def _loaded(place: Place, one: Resident) -> LoadedModel:
         server=place.server,
         backend=one.spec.backend,
         state=one.state,
-        size_gb=one.charged_gb or one.spec.size_gb,
+        size_gb=one.charged_gb or (0.0 if one.state == "parked" else one.spec.size_gb),
         measured=one.measured,
         priority=one.spec.priority,
         leases=len(one.leases),

@@ -19,9 +19,9 @@ SERVER = ServerStatus(
     models=(), domain="machine", draining=False, silent=0,
 )  # fmt: skip
 WELL = Status(
-    soft_gb=80, hard_gb=90, used_gb=0, loaded=(), loading=(), waiting=(), servers=(SERVER,),
-    enabled=True, memory=ROOMY, reserve_gb=5, external_gb=0, level=Level.CALM, level_since=0,
-    level_reason="", breaker=(), decisions=(),
+    soft_gb=80, hard_gb=90, used_gb=0, memories=(), loaded=(), loading=(), waiting=(),
+    servers=(SERVER,), enabled=True, memory=ROOMY, reserve_gb=5, external_gb=0,
+    level=Level.CALM, level_since=0, level_reason="", breaker=(), decisions=(),
 )  # fmt: skip
 DOWN = replace(SERVER, name="sglang", up=False, problem="connection refused")
 OPEN = BreakerStatus("bad:1b", "open", 2, 0, 30, "it died")

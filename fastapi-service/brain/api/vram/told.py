@@ -28,6 +28,15 @@ def status_told(status: Status, *, profile: str, settings: Settings, now: float)
             "reason": status.level_reason,
         },
         "limits": {"soft_gb": status.soft_gb, "hard_gb": status.hard_gb},
+        "memories": [
+            {
+                "name": one.name,
+                "used_gb": _gb(one.used_gb),
+                "soft_gb": one.soft_gb,
+                "hard_gb": one.hard_gb,
+            }
+            for one in status.memories
+        ],
         "loaded_models": [_loaded(one, now=now) for one in status.loaded],
         "loading": [
             {
