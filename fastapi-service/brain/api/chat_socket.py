@@ -48,11 +48,19 @@ GREETING_SECONDS = 60.0
 ASKS_IN_HAND = 100
 """Asks read from a socket and not stored yet; more wait in the socket."""
 
+FETCHES_AT_ONCE = 8
+"""Asks of one connection whose files are being fetched."""
+
 LOST = (WebSocketDisconnect, anyio.BrokenResourceError, RuntimeError)
 """How Starlette and uvicorn say that the other side is gone."""
 
 
 _Asked = Ask | Reset | Summarize | Close
+
+
+def _fetches(frame: _Asked) -> bool:
+    """Whether taking this ask means to fetch something first."""
+    return isinstance(frame, Ask) and any(one.url is not None for one in frame.attachments)
 
 
 class NotGreeted(Malformed):
@@ -114,6 +122,11 @@ class _Relay:
         """Ids of asks that were read and not stored yet."""
         self._dropped: set[str] = set()
         """Those of them that were cancelled since."""
+        self._handing: dict[anyio.CancelScope, str] = {}
+        """What brings them into the queue right now."""
+        self._fetching: dict[str, anyio.Event] = {}
+        """Conversation → the end of its last ask that waits for files, or for one that does."""
+        self._fetches = anyio.CapacityLimiter(FETCHES_AT_ONCE)
 
     async def run(self) -> None:
         """Until the client leaves, its sign-in ends or another connection of it takes over."""
@@ -221,24 +234,56 @@ class _Relay:
             if ask_id in self._dropped:
                 return
             self._dropped.add(ask_id)
-            if not await self._desk.took(ask_id, caller, client_id=client_id):
+            took = await self._desk.took(ask_id, caller, client_id=client_id)
+            if not took and not self._desk.knows(ask_id, caller, client_id=client_id):
+                for scope in [one for one, handed in self._handing.items() if handed == ask_id]:
+                    scope.cancel()
                 reader.put(failed(Cancelled(), ask_id))
                 return
         await self._desk.cancel(frame, caller, client_id=client_id)
 
     async def _submit(self, reader: Reader, todo: MemoryObjectReceiveStream[_Asked]) -> None:
-        """Asks in their order, beside the reading, so that a slow store keeps no cancel waiting."""
-        async for frame in todo:
-            try:
+        """
+        Asks in their order, beside the reading, so that a slow store keeps no cancel waiting.
+
+        While files of one are fetched, only those of the same conversation wait for it.
+        """
+        async with anyio.create_task_group() as beside:
+            async for frame in todo:
+                before = self._fetching.get(frame.conversation_id)
+                if before is None and not _fetches(frame):
+                    await self._submit_one(frame, reader)
+                else:
+                    done = self._fetching[frame.conversation_id] = anyio.Event()
+                    beside.start_soon(self._submit_behind, frame, reader, before, done)
+
+    async def _submit_behind(
+        self, frame: _Asked, reader: Reader, before: anyio.Event | None, done: anyio.Event
+    ) -> None:
+        if before is not None:
+            await before.wait()
+        async with self._fetches:
+            await self._submit_one(frame, reader)
+        done.set()
+        if self._fetching[frame.conversation_id] is done:
+            del self._fetching[frame.conversation_id]
+
+    async def _submit_one(self, frame: _Asked, reader: Reader) -> None:
+        scope = anyio.CancelScope()
+        self._handing[scope] = frame.ask_id
+        try:
+            with scope:
                 if frame.ask_id not in self._dropped:
                     await self._hand_over(frame)
-            except BoundaryError as refusal:
+        except BoundaryError as refusal:
+            if frame.ask_id not in self._dropped:
                 reader.put(failed(refusal, frame.ask_id))
-            finally:
-                self._in_hand[frame.ask_id] -= 1
-                if not self._in_hand[frame.ask_id]:
-                    del self._in_hand[frame.ask_id]
-                    self._dropped.discard(frame.ask_id)
+        finally:
+            del self._handing[scope]
+            self._in_hand[frame.ask_id] -= 1
+            if not self._in_hand[frame.ask_id]:
+                del self._in_hand[frame.ask_id]
+                self._dropped.discard(frame.ask_id)
 
     async def _hand_over(self, frame: _Asked) -> None:
         caller, client_id, surface = self._caller, self._client_id, self._surface

@@ -371,6 +371,68 @@ async def test_no_other_address_is_asked(start: Any) -> None:
     assert fetched == ["/moved.txt", "/none.txt", "/big.txt"]
 
 
+async def test_a_slow_fetch_holds_up_only_its_own_conversation(start: Any) -> None:
+    async with (
+        slow_files() as (url, release),
+        start(discord_api_base=url) as platform,
+        platform.bot() as bot,
+    ):
+        await bot.hello()
+        slow = {"filename": "a.txt", "url": f"{url}/a.txt"}
+        first = await bot.ask("cat?", conversation_id="1", attachments=[slow], options=SMALL)
+        behind = await bot.ask("and?", conversation_id="1", options=SMALL)
+        other = await bot.ask("hello", conversation_id="2", options=SMALL)
+        assert (await bot.end_of(other))["type"] == "done"
+        assert not bot.of(first, "queued")
+        assert not bot.of(behind, "queued")
+        release.set()
+        ends = [await bot.until(lambda frame: frame["type"] == "done") for _ in range(2)]
+    assert [end["ask_id"] for end in ends] == [first, behind]
+
+
+async def test_a_cancel_ends_a_fetch_and_leaves_nothing(start: Any) -> None:
+    async with (
+        slow_files() as (url, release),
+        start(discord_api_base=url) as platform,
+        platform.bot() as bot,
+    ):
+        await bot.hello()
+        slow = {"filename": "a.txt", "url": f"{url}/a.txt"}
+        ask = await bot.ask("cat?", attachments=[slow], options=SMALL)
+        await bot.send("ping")
+        await bot.until(lambda frame: frame["type"] == "pong")
+        await bot.send("cancel", ask_id=ask)
+        with anyio.fail_after(2):
+            assert (await bot.end_of(ask))["code"] == "chat.cancelled"
+        release.set()
+        assert (await bot.end_of(await bot.ask("hello", options=SMALL)))["type"] == "done"
+        ends = [frame for frame in bot.seen if frame["type"] in ("done", "failed")]
+        assert [end["ask_id"] for end in ends].count(ask) == 1
+        assert len(prompts(platform)) == 1
+        assert files_on_disk(platform) == []
+
+
+@asynccontextmanager
+async def slow_files() -> AsyncIterator[tuple[str, anyio.Event]]:
+    """Files that come when the event is set."""
+    release = anyio.Event()
+
+    async def serve(_: web.Request) -> web.Response:
+        await release.wait()
+        return web.Response(body=NOTES)
+
+    app = web.Application()
+    app.router.add_get("/{name}", serve)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", release
+    finally:
+        release.set()
+        await runner.cleanup()
+
+
 # ------------------------------------------------------------------ when they go
 
 
