@@ -131,9 +131,10 @@ class News:
     def snapshot(self, event: Snapshot) -> None:
         """A server told what it has, or did not answer."""
         books = self._books
-        if event.server not in books.servers:
+        server = books.servers.get(event.server)
+        if server is None or event.version < server.since:
             return
-        first = books.servers[event.server].inventory is None
+        first = server.inventory is None
         states = {place: one.state for place, one in books.residents.items()}
         difference = apply_snapshot(books, event)
         self.differences[event.server] = difference
@@ -175,6 +176,9 @@ class News:
         books = self._books
         match event:
             case ServerAdded(facts):
+                if facts.name not in books.servers:
+                    books.version += 1
+                    facts.since = books.version
                 books.add_server(facts)
                 self._moves.probe(facts.name)
             case ServerDrains(server, draining) if server in books.servers:
@@ -183,6 +187,7 @@ class News:
                 for place in [place for place in books.residents if place.server == server]:
                     self._moves.remove(place)
                 del books.servers[server]
+                self.differences.pop(server, None)
 
     # ------------------------------------------------------------ the machine, operators
 

@@ -43,6 +43,7 @@ from brain.vram.options import VramOptions
 from brain.vram.owner import Owner
 from brain.vram.placing import place_for
 from brain.vram.pressure import Level
+from brain.vram.reconcile import APART_SECONDS
 from brain.vram.refusals import error_of
 from brain.vram.residents import MACHINE, ServerFacts
 from brain.vram.status import Status, status_of
@@ -266,6 +267,7 @@ class Orchestrator:
         await self.refresh()
         first = self._core.differences()
         if any(one.missed for one in first):
+            await self._clock.sleep(APART_SECONDS)
             await self.refresh()
         seen = [*first, *self._core.differences()] if any(one.missed for one in first) else first
         servers = books.servers.values()

@@ -6,11 +6,15 @@ from brain.catalogue.models import ModelSpec
 from brain.vram.books import Books
 from brain.vram.estimates import note_size
 from brain.vram.events import Snapshot
-from brain.vram.residents import Inventory, Place, Resident, State
+from brain.vram.residents import Inventory, Place, Resident, ServerFacts, State
 
 MISSING_SNAPSHOTS = 2
 """How often in a row a model must be missing before it is believed to be gone: servers have been
 seen to leave one out while they load another."""
+
+APART_SECONDS = 1.0
+"""Two answers about the same moment are one: the second counts when it was asked for after the
+first, and came so much later."""
 
 UNCONFIRMED = frozenset({"adopted", "failed", "stuck", "parked"})
 """States in which one snapshot without the model is enough: it was never sure to be there."""
@@ -39,8 +43,11 @@ def apply_snapshot(books: Books, event: Snapshot) -> Difference:
     """
     server = books.servers[event.server]
     server.healthy, server.problem = event.inventory is not None, event.problem
+    counts = event.version > server.struck_version and event.at >= server.struck_at + APART_SECONDS
     if event.inventory is None:
-        server.silent += 1
+        if counts:
+            server.silent += 1
+            _strike(books, server, event.at)
         return Difference()
     server.silent = 0
     server.inventory = event.inventory
@@ -56,9 +63,14 @@ def apply_snapshot(books: Books, event: Snapshot) -> Difference:
         if _is_there(place, event.inventory, loads=server.loads):
             _confirm(books, place, resident, event)
             continue
+        at_once = resident.state in UNCONFIRMED or resident.suspect
+        if not (counts or at_once):
+            continue
         resident.missing += 1
-        enough = 1 if resident.state in UNCONFIRMED or resident.suspect else MISSING_SNAPSHOTS
+        enough = 1 if at_once else MISSING_SNAPSHOTS
         (gone if resident.missing >= enough else missed).append(place)
+    if missed:
+        _strike(books, server, event.at)
     there = {**event.inventory.parked, **event.inventory.loaded}
     found = [
         place
@@ -67,6 +79,12 @@ def apply_snapshot(books: Books, event: Snapshot) -> Difference:
         for place in [Place(event.server, model)]
     ]
     return Difference(tuple(gone), tuple(found), tuple(missed))
+
+
+def _strike(books: Books, server: ServerFacts, at: float) -> None:
+    """Only what is asked from now on is another look."""
+    server.struck_version, server.struck_at = books.version, at
+    books.version += 1
 
 
 def _is_there(place: Place, inventory: Inventory, *, loads: bool) -> bool:

@@ -19,6 +19,7 @@ state absent, and whoever held a lease has lost it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, NamedTuple
 
 from brain.catalogue.models import ModelSpec
@@ -180,5 +181,12 @@ class ServerFacts:
     problem: str = ""
     silent: int = 0
     """Looks in a row that it did not answer."""
+
+    struck_version: int = -1
+    """The books when it last did not answer, or did not show a model; and when that was."""
+
+    struck_at: float = -inf
+    since: int = 0
+    """The version of the books when it joined; what was asked before was asked of another."""
 
     leases: int = 0

@@ -44,13 +44,18 @@ class Servers:
         self._clock = clock
         self._load_timeout_seconds = load_timeout_seconds
         self._loads: dict[Place, anyio.CancelScope] = {}
+        self._asked: dict[str, Probe] = {}
+        """The newest question to each server that has yet to answer one."""
 
     def add(self, backend: Backend) -> None:
         """One more server, or another in the place of one of that name."""
         self._backends[backend.name] = backend
 
     async def remove(self, name: str) -> None:
-        """A server is not ours any more."""
+        """A server is not ours any more; what it loads is nobody's."""
+        for place, scope in self._loads.items():
+            if place.server == name:
+                scope.cancel()
         backend = self._backends.pop(name, None)
         if backend is not None:
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
@@ -115,7 +120,20 @@ class Servers:
         self._post(UnloadDone(order.place, order.epoch, self._clock.now(), failure, parked_gb))
 
     async def look(self, order: Probe) -> None:
-        """Ask a server what it has."""
+        """Ask a server what it has; what is asked of it meanwhile is one more question after it."""
+        is_asked = order.server in self._asked
+        self._asked[order.server] = order
+        if is_asked:
+            return
+        try:
+            await self._look(order)
+            while (newest := self._asked[order.server]) is not order:
+                order = newest
+                await self._look(order)
+        finally:
+            del self._asked[order.server]
+
+    async def _look(self, order: Probe) -> None:
         inventory: Inventory | None = None
         problem = ""
         try:

@@ -51,9 +51,8 @@ class Play:
             ServerFacts("ollama", "ollama", "http://o", loads=True),
             ServerFacts("sglang", "openai", "http://s", loads=False),
         ]
-        drops = more.pop("drops_file_cache", False)
         options = VramOptions(soft_gb=hard_gb - 2, hard_gb=hard_gb, **more)
-        self.core = Core(specs=roster, servers=servers, options=options, drops_file_cache=drops)
+        self.core = Core(specs=roster, servers=servers, options=options)
         self.effects: list[Effect] = []
         self.at = 1000.0
         self.tickets = 0
@@ -80,6 +79,8 @@ class Play:
         version: int | None = None,
         problem: str = "",
     ) -> list[Effect]:
+        """A server answers, or does not, a second after whatever was before."""
+        self.at += 1
         asked = self.core.books.version if version is None else version
         return self.step(Snapshot(server, asked, self.at, inventory, problem))
 

@@ -238,6 +238,28 @@ def test_a_leased_model_that_is_gone_is_lost_to_those_who_hold_it(play: Any) -> 
     assert play.leave(holder) == []
 
 
+def test_two_answers_about_the_same_moment_are_no_proof(play: Any) -> None:
+    play.hold("big")
+    empty, asked = Inventory(installed=ROSTER_LOCAL, loaded={}), play.core.books.version
+    play.snapshot(empty, version=asked)
+    play.snapshot(empty, version=asked)
+    assert play.state("big") == "ready", "both were asked before the first was answered"
+    play.at -= 1.5
+    play.snapshot(empty)
+    assert play.state("big") == "ready", "the server may still be doing what it did then"
+    play.snapshot(empty)
+    assert play.state("big") == "absent"
+
+
+def test_a_server_that_leaves_many_looks_at_once_unanswered_was_silent_once(play: Any) -> None:
+    play.leave(play.hold("big"))
+    asked = play.core.books.version
+    for _ in range(3):
+        play.snapshot(None, version=asked, problem="it does not answer in time")
+    play.ask("small")
+    assert [one.place.model for one in play.unloads()] == ["big"]
+
+
 def test_a_snapshot_older_than_an_unload_does_not_bring_the_model_back(play: Any) -> None:
     play.leave(play.hold("big"))
     asked = play.core.books.version

@@ -106,8 +106,10 @@ async def test_a_failure_of_something_else_makes_nobody_suspicious(vram: Orchest
 
 
 async def test_reconciling_says_what_was_cleaned_and_adopted(
-    vram: Orchestrator, servers: Servers
+    vram: Orchestrator, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for where in ("reconcile", "orchestrator"):
+        monkeypatch.setattr(f"brain.vram.{where}.APART_SECONDS", 0.05)
     await use(vram, SMALL)
     await kill(servers, SMALL)
     async with orchestrator(servers) as other:

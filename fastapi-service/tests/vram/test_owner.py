@@ -11,7 +11,7 @@ import pytest
 
 from brain.catalogue.models import ModelSpec
 from brain.vram.core import Core
-from brain.vram.errors import Ended, LoadFailed
+from brain.vram.errors import Ended, LoadFailed, ModelUnavailable
 from brain.vram.events import AskPlan, Effect, Event, Failure, LoadDone
 from brain.vram.options import VramOptions
 from brain.vram.orchestrator import Lease, Orchestrator
@@ -206,6 +206,51 @@ async def test_a_server_taken_away_with_the_grant_on_its_way_is_no_internal_erro
             tasks.start_soon(answer)
             tasks.start_soon(vram.remove_server, "ollama")
         assert lost == [box.url]
+
+
+async def ask_in_vain(vram: Orchestrator) -> None:
+    with pytest.raises(ModelUnavailable):
+        await use(vram, "one")
+
+
+async def test_with_its_server_a_load_is_given_up() -> None:
+    box, ended = Box(), list[str]()
+
+    async def load(spec: ModelSpec) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(spec.name)
+
+    box.load = load  # type: ignore[method-assign] # how it ends is what counts
+    async with at_work(box) as vram, anyio.create_task_group() as tasks:
+        tasks.start_soon(ask_in_vain, vram)
+        await until(lambda: bool(vram.status().loading))
+        await vram.remove_server("ollama")
+        await until(lambda: ended == ["one"])
+
+
+async def test_a_server_is_asked_one_thing_at_a_time() -> None:
+    box = Box()
+    async with at_work(box) as vram:
+        looks = 0
+        answer = anyio.Event()
+
+        async def look() -> Inventory:
+            nonlocal looks
+            looks += 1
+            await answer.wait()
+            return Inventory(SPECS, {})
+
+        box.look = look  # type: ignore[method-assign] # to count
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(vram.refresh)
+            await anyio.wait_all_tasks_blocked()
+            assert looks == 1
+            answer.set()
+        await anyio.wait_all_tasks_blocked()
+        assert looks == 2
 
 
 def test_a_refusal_about_a_server_that_is_gone_names_it() -> None:

@@ -145,6 +145,23 @@ def test_with_a_server_its_leases_are_lost(two: Any) -> None:
     assert two.loads()[-1].place.server != server
 
 
+def test_what_was_asked_of_a_server_is_no_news_about_the_next_of_its_name(two: Any) -> None:
+    asked = two.core.books.version
+    two.step(ServerGone("there", two.at))
+    two.step(ServerAdded(ServerFacts("there", "ollama", "http://other", loads=True), two.at))
+    two.snapshot(Inventory(two.roster, {"mid": 9.0}), server="there", version=asked)
+    assert two.state("mid", "there") == "absent"
+    two.snapshot(Inventory(two.roster, {"mid": 9.0}), server="there")
+    assert two.state("mid", "there") == "adopted"
+
+
+def test_a_server_that_is_gone_leaves_no_differences(two: Any) -> None:
+    two.snapshot(Inventory(two.roster, {"mid": 9.0}), server="there")
+    assert any(one.found for one in two.core.differences())
+    two.step(ServerGone("there", two.at))
+    assert not any(one.found for one in two.core.differences())
+
+
 def test_a_load_that_finds_its_server_down_goes_to_another(two: Any) -> None:
     ticket = two.ask("a")
     first = two.loads()[0].place.server

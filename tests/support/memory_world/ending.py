@@ -19,6 +19,7 @@ from brain.vram.events import (
 from brain.vram.memory.sample import MemorySample, Psi
 from brain.vram.order import STARVED_SECONDS
 from brain.vram.policies.planner import solve
+from brain.vram.reconcile import APART_SECONDS
 from brain.vram.residents import Place
 from memory_world.checks import Asked
 from memory_world.setups import MACHINE_GB, ROSTER
@@ -52,7 +53,8 @@ def calm_down(world: World) -> None:
             break
         _second(world, begun, second)
     world.checks.expect(6, not world.waiting, f"never answered: {world.waiting}")
-    for _ in range(2):
+    for _ in range(3):
+        world.at += APART_SECONDS
         for name in world.boxes:
             world.play(Look(name, world.at))
         _answer(world)

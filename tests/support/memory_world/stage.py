@@ -165,6 +165,7 @@ class Stage:
         installed = {name: one for name, one in ROSTER.items() if one.backend == "ollama"}
         inventory = Inventory(installed, dict(self.memory)) if answers else None
         asked = self.version() if version is None else version
+        self.at += 1.0
         self.play(Snapshot("one", asked, self.at, inventory, "" if answers else "500"))
 
     def version(self) -> int:
