@@ -56,7 +56,6 @@ class Core:
         servers: Sequence[ServerFacts],
         options: VramOptions,
         load_timeout_seconds: float = 600.0,
-        drops_file_cache: bool = False,
     ) -> None:
         self.books = Books(
             specs=specs,
@@ -70,9 +69,7 @@ class Core:
         self._news = News(self.books, self._moves)
         self._idle = Idle(self.books, self._moves, self._chooser)
         self._admin = Admin(self.books, self._moves, self._chooser)
-        self._ladder = Ladder(
-            self.books, self._moves, self._chooser, drops_file_cache=drops_file_cache
-        )
+        self._ladder = Ladder(self.books, self._moves, self._chooser)
 
     def differences(self) -> tuple[Difference, ...]:
         """What the newest snapshot of each server changed."""

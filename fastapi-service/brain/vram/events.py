@@ -289,11 +289,6 @@ class Solve:
 
 
 @dataclass(frozen=True, slots=True)
-class DropFileCache:
-    """Let the machine forget the files of models that are in memory already."""
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What an operator asked for."""
 
@@ -313,5 +308,5 @@ class Say:
 
 Effect = (
     StartLoad | StartUnload | AbortLoad | Probe | Grant | Reject | Tell | Lost | Solve
-    | DropFileCache | Answer | Say
+    | Answer | Say
 )  # fmt: skip

@@ -1,10 +1,10 @@
 """
 What is done when the machine runs short of memory: one rung at a time, then wait for its effect.
 
-  1  give up loads for nobody who waits       4  idle NORMAL          (CRIT only, as all below)
-  2  let the machine forget model files       5  drain NORMAL
-  3  idle LOW, least value per GB first       6  give up the load under way
-                                              7  idle HIGH, if unused for half an hour
+  1  give up loads for nobody who waits       3  idle NORMAL          (CRIT only, as all below)
+  2  idle LOW, least value per GB first       4  drain NORMAL
+                                              5  give up the load under way
+                                              6  idle HIGH, if unused for half an hour
 
 CRITICAL and leased models never leave. After a rung nothing more is done until three quarters of
 its bytes are measured back, for 5 s at most; for 15 s when nothing came back at all. Where only
@@ -18,7 +18,6 @@ from brain.catalogue.models import Priority
 from brain.vram.books import Books
 from brain.vram.choosing import Chooser
 from brain.vram.decisions import Decision
-from brain.vram.events import DropFileCache
 from brain.vram.moves import Moves
 from brain.vram.policies.view import Held, loss_seconds
 from brain.vram.pressure import Level
@@ -54,16 +53,12 @@ class _Action:
 class Ladder:
     """Steps at every reading of the memory; changes nothing while the machine is calm."""
 
-    def __init__(
-        self, books: Books, moves: Moves, chooser: Chooser, *, drops_file_cache: bool
-    ) -> None:
+    def __init__(self, books: Books, moves: Moves, chooser: Chooser) -> None:
         self._books = books
         self._moves = moves
         self._chooser = chooser
-        self._drops_file_cache = drops_file_cache
         self._level = Level.CALM
         self._last: _Action | None = None
-        self._dropped = False
         self._sent: set[Place] = set()
         """Models sent away that are still there: one that stays must not hold up the others."""
 
@@ -102,7 +97,7 @@ class Ladder:
         self._level = level
 
     def _calm(self) -> None:
-        self._last, self._dropped = None, False
+        self._last = None
         self._sent.clear()
         for place, resident in self._books.residents.items():
             if resident.drain == "pressure":
@@ -128,7 +123,6 @@ class Ladder:
     def _rungs(self, level: Level) -> list[Callable[[float], float | None]]:
         rungs: list[Callable[[float], float | None]] = [
             self._stop_speculation,
-            self._drop_file_cache,
             lambda at: self._send_idle(Priority.LOW, at),
         ]
         if level is Level.CRIT:
@@ -181,14 +175,6 @@ class Ladder:
         taken_gb = min(before - free, most_gb)
         if taken_gb > resident.charged_gb:
             self._books.estimates.learn_size(place, resident.spec, taken_gb)
-
-    def _drop_file_cache(self, at: float) -> float | None:
-        del at
-        if self._dropped or not self._drops_file_cache:
-            return None
-        self._dropped = True
-        self._moves.do(DropFileCache())
-        return 0.0
 
     def _send_idle(self, priority: Priority, at: float) -> float | None:
         """The idle model of that priority that is least worth its memory."""

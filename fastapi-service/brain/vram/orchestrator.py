@@ -73,9 +73,8 @@ class Orchestrator:
         clock: Clock,
         limits: Mapping[str, ServerLimits] | None = None,
         load_timeout_seconds: float = 600.0,
-        drop_file_cache: Callable[[], None] | None = None,
     ) -> None:
-        """`limits` by name of server; `drop_file_cache` is called in a thread under pressure."""
+        """`limits` by name of server."""
         given = limits or {}
         clock = SteadyClock(clock)  # nothing here is to wait for an hour that comes twice
         self._core = Core(
@@ -83,7 +82,6 @@ class Orchestrator:
             servers=[_facts(one, given.get(one.name, ServerLimits())) for one in backends],
             options=options,
             load_timeout_seconds=load_timeout_seconds,
-            drops_file_cache=drop_file_cache is not None,
         )
         self._clock = clock
         self._tickets = count(1)
@@ -92,7 +90,6 @@ class Orchestrator:
             backends,
             clock=clock,
             load_timeout_seconds=load_timeout_seconds,
-            drop_file_cache=drop_file_cache,
         )
         self._post = self._owner.post
 

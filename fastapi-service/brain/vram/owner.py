@@ -27,7 +27,6 @@ from brain.vram.events import (
     Answer,
     AskPlan,
     AskUnload,
-    DropFileCache,
     Effect,
     Event,
     Failure,
@@ -57,7 +56,7 @@ TICK_SECONDS = 1.0
 MOST_FAULTS = 20
 """Steps in a row that broke, after which the books are not to be trusted any more."""
 
-Work = StartLoad | StartUnload | AbortLoad | Probe | DropFileCache | Solve
+Work = StartLoad | StartUnload | AbortLoad | Probe | Solve
 Mail = Progress | Grant | Reject | Answer
 
 
@@ -71,11 +70,9 @@ class Owner:
         *,
         clock: Clock,
         load_timeout_seconds: float,
-        drop_file_cache: Callable[[], None] | None,
     ) -> None:
         self._core = core
         self._clock = clock
-        self._drop_file_cache = drop_file_cache
         # Unbounded, so that giving a lease back never waits; it holds one or two events a caller.
         self._inbox, self._events = anyio.create_memory_object_stream[Event](math.inf)
         self.servers = Servers(
@@ -236,8 +233,6 @@ class Owner:
                 tasks.start_soon(self.servers.abort, effect)
             case Probe():
                 tasks.start_soon(self.servers.look, effect)
-            case DropFileCache():
-                tasks.start_soon(self._drop)
             case Solve():
                 tasks.start_soon(self._solve, effect)
 
@@ -255,13 +250,6 @@ class Owner:
         rehearsal = facts.inventory is not None and facts.inventory.rehearsal
         server = Server(facts.name, facts.kind, facts.url, rehearsal)
         return Lease(grant.spec, server, grant.load_seconds)
-
-    async def _drop(self) -> None:
-        assert self._drop_file_cache is not None
-        try:
-            await anyio.to_thread.run_sync(self._drop_file_cache)
-        except Exception:  # the end of a task: the next rung frees memory in another way
-            log.exception("vram.drop_file_cache_failed")
 
     def _deliver(self, ticket: int, news: Mail) -> None:
         caller = self._callers.get(ticket)

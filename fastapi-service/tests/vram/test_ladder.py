@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from brain.catalogue.models import ModelSpec, Priority
-from brain.vram.events import AbortLoad, DropFileCache, Failure
+from brain.vram.events import AbortLoad, Failure
 from brain.vram.residents import Inventory
 
 STALLED = 40.0
@@ -235,18 +235,6 @@ def test_scripted_models_are_not_sent_away_for_real_pressure(full: Any) -> None:
     full.snapshot(Inventory(installed, dict.fromkeys(ROSTER, 10.0), rehearsal=True))
     squeeze(full, available=3.0, full=30.0, seconds=30)
     assert gone(full) == []
-
-
-def test_files_of_models_are_forgotten_before_a_model_leaves(new_play: Any) -> None:
-    play = new_play(ROSTER, hard_gb=100.0, drops_file_cache=True).stocked()
-    play.leave(play.hold("low"))
-    play.sample(60.0)
-    play.effects.clear()
-    squeeze(play)
-    assert [type(one) for one in play.effects if not isinstance(one, str)][-1] is DropFileCache
-    assert gone(play) == []
-    squeeze(play, seconds=16)
-    assert gone(play) == ["low"]
 
 
 def test_an_unknown_reading_evicts_nobody(full: Any) -> None:

@@ -27,7 +27,6 @@ from brain.vram.domains import Domain
 from brain.vram.events import (
     AbortLoad,
     AskUnload,
-    DropFileCache,
     Effect,
     Event,
     Grant,
@@ -385,8 +384,6 @@ class Checks:
     ) -> None:
         books = step.books
         victims = [one.victims[0] for one in decisions if one.kind == "pressure"]
-        if step.of(DropFileCache):
-            victims.append("")
         self.expect(16, len(victims) <= 1, f"{victims} at once")
         free = books.machine.free_gb
         if books.machine.pressure.level is Level.CALM:

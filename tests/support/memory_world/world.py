@@ -94,7 +94,6 @@ class World:
             servers=[one.facts() for one in self.setup.servers],
             options=self.setup.options,
             load_timeout_seconds=LOAD_TIMEOUT_SECONDS,
-            drops_file_cache=True,
         )
 
     def do(self, name: str, first: int, second: int) -> None:
