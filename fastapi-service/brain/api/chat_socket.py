@@ -144,8 +144,8 @@ class _Relay:
     async def _talk(self, reader: Reader) -> None:
         asks, todo = anyio.create_memory_object_stream[_Asked](ASKS_IN_HAND)
         try:
-            await self._send(Welcome(session_id=reader.session_id, resumed=reader.resumed))
             async with asks, todo, anyio.create_task_group() as tasks:
+                await self._send(Welcome(session_id=reader.session_id, resumed=reader.resumed))
                 tasks.start_soon(self._write, reader)
                 tasks.start_soon(self._submit, reader, todo)
                 tasks.start_soon(self._leave_when_replaced, reader, tasks.cancel_scope)

@@ -186,6 +186,18 @@ def _shown(opened: Opened) -> dict[str, Any]:
 
 
 def _message(one: Message) -> dict[str, Any]:
-    about = {"route": one.route, "model": one.model, "why": one.why}
     shown = {"role": one.role, "text": one.text, "name": one.name, "at": iso(one.at)}
-    return shown | about if one.role == "assistant" else shown
+    if one.role != "assistant":
+        return shown | {"files": list(one.files)}
+    artifacts = [
+        {
+            "artifact_id": made.file_id,
+            "filename": made.filename,
+            "version": made.version,
+            "url": f"/artifacts/{made.file_id}",
+        }
+        for made in one.made
+    ]
+    return shown | {
+        "route": one.route, "model": one.model, "why": one.why, "artifacts": artifacts,
+    }  # fmt: skip

@@ -11,7 +11,7 @@ The header sorts behind all entries, so one query from the end brings it and the
 `checkpoints` in the header counts the checkpoints: whoever writes one must have seen the last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brain.context.checkpoint import Checkpoint
@@ -244,10 +244,14 @@ def _entry(row: Row) -> Entry:
         model=item.get("model"),
         checkpoints=item.get("checkpoints", 0),
         enclosed=tuple(Enclosed.from_item(one) for one in item.get("files", ())),
-        made=tuple(
-            Made(one["file_id"], one["filename"], int(one["version"]))
-            for one in item.get("made", ())
-        ),
+        made=made_in(item),
+    )
+
+
+def made_in(item: Mapping[str, Any]) -> tuple[Made, ...]:
+    """The files that an answer handed over, by its row."""
+    return tuple(
+        Made(one["file_id"], one["filename"], int(one["version"])) for one in item.get("made", ())
     )
 
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from brain.context.conversation import Conversation
-from brain.context.repository import HEADER, TABLE
+from brain.context.conversation import Conversation, Made
+from brain.context.repository import HEADER, TABLE, made_in
 from shared.errors import InvalidRequest, NotFound
 from shared.store import (
     MAX_WRITES,
@@ -52,7 +52,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing that was said; route, model and why belong to answers."""
+    """
+    One thing that was said. Route, model and why belong to answers, as do the files that they
+    handed over (`made`); `files` are the names of what came with a question.
+    """
 
     role: str
     text: str
@@ -61,6 +64,8 @@ class Message:
     route: str | None
     model: str | None
     why: str | None
+    files: Sequence[str] = ()
+    made: Sequence[Made] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +288,8 @@ def _message(item: Mapping[str, Any]) -> Message:
         route=item.get("route"),
         model=item.get("model"),
         why=item.get("why"),
+        files=[one["filename"] for one in item.get("files", ())],
+        made=made_in(item),
     )
 
 

@@ -168,6 +168,9 @@ async def test_the_conversation_keeps_what_was_saved(start: Any) -> None:
         await asked(anna, "save the primes as primes.py")
         shown = (await fetched(platform, "/api/conversations/talk")).json()["messages"][-1]
     assert shown["text"].endswith(f"{SAVED}primes.py")
+    [file] = shown["artifacts"]
+    assert (file["filename"], file["version"]) == ("primes.py", 1)
+    assert file["url"] == f"/artifacts/{file['artifact_id']}"
 
 
 async def test_a_model_that_claims_to_have_saved_a_file_is_not_believed(start: Any) -> None:

@@ -22,7 +22,7 @@ from brain.api.vram.told import (
 )
 from brain.vram.errors import ModelUnavailable
 from brain.wiring import Brain
-from shared.errors import Busy
+from shared.errors import Busy, NotFound
 
 router = APIRouter(prefix="/vram", tags=["models in memory"])
 log = structlog.get_logger(__name__)
@@ -42,6 +42,13 @@ class StillLoading(Busy):
         super().__init__(
             f"{model} was not in memory within {LOAD_SECONDS:.0f} s; see GET /vram/status."
         )
+
+
+class NoSuchServer(NotFound):
+    """No model server is called so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No model server is called {name}; GET /vram/status names them.")
 
 
 @router.get("/status")
@@ -134,6 +141,27 @@ async def clear_crashes(model: ModelName, operator: TheOperator, brain: TheBrain
     return {"model": model, "cleared": before.get(model, 0)}
 
 
+@router.post("/admin/crashes/{model:path}")
+async def force_open(model: ModelName, operator: TheOperator, brain: TheBrain) -> dict[str, Any]:
+    """Let nobody load a model until its crashes are cleared, whether it crashed or not."""
+    _must_be_known(brain, model)
+    brain.vram.force_open(model)
+    log.info("vram.breaker_forced", model=model)
+    return {"model": model, "state": "open"}
+
+
+@router.post("/servers/{name}/drain")
+async def drain(name: str, operator: TheOperator, brain: TheBrain) -> dict[str, Any]:
+    """Begin nothing on a server any more and let its idle models leave, for maintenance."""
+    return _drain(brain, name, draining=True)
+
+
+@router.delete("/servers/{name}/drain")
+async def undrain(name: str, operator: TheOperator, brain: TheBrain) -> dict[str, Any]:
+    """Use the server again."""
+    return _drain(brain, name, draining=False)
+
+
 @router.post("/flush-cache")
 async def flush_cache(operator: TheOperator, brain: TheBrain) -> dict[str, Any]:
     """Drop the kernel's cache of files; 501 with the reason where that is not permitted."""
@@ -141,6 +169,15 @@ async def flush_cache(operator: TheOperator, brain: TheBrain) -> dict[str, Any]:
     await anyio.to_thread.run_sync(page_cache.flush, page_cache.DROP_CACHES)
     log.info("vram.cache_flushed")
     return {"flushed": True, "available_gb_before": before["available_gb"]}
+
+
+def _drain(brain: Brain, name: str, *, draining: bool) -> dict[str, Any]:
+    """Raises `NoSuchServer`."""
+    if name not in {one.name for one in brain.vram.status().servers}:
+        raise NoSuchServer(name)
+    brain.vram.drain_server(name, draining=draining)
+    log.info("vram.server_drains", server=name, draining=draining)
+    return {"server": name, "draining": draining}
 
 
 def _must_be_known(brain: Brain, model: str) -> None:
