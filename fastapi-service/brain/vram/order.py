@@ -81,6 +81,8 @@ class Order:
                     assert resident is not None
                     self._use(waiter, place, resident, at)
                 case "loading":
+                    assert resident is not None
+                    resident.speculative = resident.speculative and waiter.speculative
                     self._moves.tell_loading(waiter, place, at=at)
                 case "draining":
                     self._moves.tell_waiting(waiter, self._why_draining(place))

@@ -253,3 +253,15 @@ def test_nothing_is_loaded_while_the_stalls_are_critical(new_play: Any) -> None:
     for _ in range(100):
         play.sample(60.0)
     assert play.loads()
+
+
+def test_a_load_for_nobody_is_given_up_first_until_somebody_joins_it(new_play: Any) -> None:
+    for joins in (False, True):
+        play = new_play(ROSTER, hard_gb=100.0).stocked()
+        play.sample(60.0)
+        play.ask("normal", speculative=True, patient=False)
+        if joins:
+            play.ask("normal")
+        squeeze(play)
+        aborts = [one for one in play.effects if isinstance(one, AbortLoad)]
+        assert bool(aborts) is not joins
