@@ -21,7 +21,10 @@ DOORS: list[tuple[str, str, int]] = [
     ("POST", "/vram/optimize", 200),
     ("POST", "/vram/admin/reconcile", 200),
     ("GET", "/vram/admin/crashes", 200),
+    ("POST", f"/vram/admin/crashes/{MODEL}", 200),
     ("DELETE", f"/vram/admin/crashes/{MODEL}", 200),
+    ("POST", "/vram/servers/ollama/drain", 200),
+    ("DELETE", "/vram/servers/ollama/drain", 200),
     ("POST", "/vram/flush-cache", 501),
 ]
 OF_A_MODEL = [(method, path.removesuffix(MODEL)) for method, path, _ in DOORS if MODEL in path]
@@ -216,6 +219,31 @@ async def test_a_model_that_crashes_rests_until_an_operator_forgets_it(platform:
         cleared = (await http.delete(f"/vram/admin/crashes/{MODEL}")).json()
         assert cleared == {"model": MODEL, "cleared": 2}
         assert (await http.post(f"/vram/load/{MODEL}")).status_code == 200
+
+
+async def test_an_operator_may_shut_a_model_off(platform: Any) -> None:
+    async with platform.http() as http:
+        await http.post(f"/vram/admin/crashes/{MODEL}")
+        refused = await http.post(f"/vram/load/{MODEL}")
+        assert refused.json()["error"]["code"] == "vram.breaker_open"
+        await http.delete(f"/vram/admin/crashes/{MODEL}")
+        assert (await http.post(f"/vram/load/{MODEL}")).status_code == 200
+
+
+async def test_a_server_is_drained_for_maintenance_and_used_again(platform: Any) -> None:
+    async with platform.http() as http:
+        await http.post(f"/vram/load/{MODEL}")
+        assert (await http.post("/vram/servers/ollama/drain")).json()["draining"] is True
+
+        async def empty() -> bool:
+            told = await report(http)
+            draining = {one["name"]: one["draining"] for one in told["servers"]}["ollama"]
+            return bool(draining and not told["loaded_models"])
+
+        await until(empty)
+        await http.delete("/vram/servers/ollama/drain")
+        assert (await http.post(f"/vram/load/{MODEL}")).status_code == 200
+        assert (await http.post("/vram/servers/none/drain")).status_code == 404
 
 
 async def test_without_crashes_there_is_nothing_to_forget(platform: Any) -> None:
