@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from made_files import picture, scanned_pdf
+from rehearsal import default_script
 
 SMALL = {"model": "rnj-1:8b"}
 NOTES = b"The cat of the lighthouse is called Barnaby.\n"
@@ -303,6 +304,30 @@ async def test_a_scanned_pdf_is_read_by_ocr_without_being_asked(platform: Any) -
         ask = await anna.ask("sum it up", attachments=[inline(scanned_pdf(pages=2), "scan.pdf")])
         assert (await anna.end_of(ask))["type"] == "done"
     assert len(asked(platform, model="deepseek-ocr:3b")) == 2
+
+
+async def test_a_picture_that_no_model_can_see_is_refused_with_advice(start: Any) -> None:
+    usual = default_script()
+    blind = [one for one in usual.models if "vision" not in one.capabilities]
+    script = usual.model_copy(update={"models": tuple(blind)})
+    async with start(script=script) as platform, platform.person() as anna:
+        await anna.hello()
+        photo = inline(picture("PNG"), "photo.png")
+        end = await anna.end_of(await anna.ask("what is it?", attachments=[photo]))
+    assert (end["type"], end["code"]) == ("failed", "file.unsupported")
+    assert "photo.png is a picture" in end["message"]
+    assert "ollama pull" in end["message"]
+
+
+async def test_a_cancel_ends_the_reading_of_a_picture(start: Any) -> None:
+    async with start(speed=0.2) as platform, platform.person() as anna:
+        await anna.hello()
+        photo = inline(picture("PNG"), "sign.png")
+        ask = await anna.ask("read the text", attachments=[photo])
+        await anna.until(lambda frame: "OCR" in str(frame.get("detail")))
+        await anna.send("cancel", ask_id=ask)
+        with anyio.fail_after(2):
+            assert (await anna.end_of(ask))["code"] == "chat.cancelled"
 
 
 # ------------------------------------------------------------------ from Discord's address
