@@ -33,6 +33,7 @@ from shared.store import Store
 INVENTORY_EVERY_SECONDS = 10.0
 LEARNED_EVERY_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 3.0
+LAST_KEEP_SECONDS = 2.0
 AGAIN_SECONDS = 1.0
 
 
@@ -101,6 +102,8 @@ async def owned(
             yield
         finally:
             tasks.cancel_scope.cancel()
+            with anyio.move_on_after(LAST_KEEP_SECONDS, shield=True), suppress(StoreUnavailable):
+                await keepsake.keep()  # the crashes of the last seconds count, too
 
 
 def _options(settings: Settings, profile: Profile) -> VramOptions:

@@ -50,3 +50,18 @@ async def test_who_watches_memory_and_servers_begins_again_after_a_fault(
         ):
             await clock.advance(10)
     assert sorted(begun) == ["fleet", "fleet", "memory", "memory"]
+
+
+async def test_what_was_learned_last_is_kept_at_the_end(tmp_path: Path) -> None:
+    clock = ManualClock()
+    options = VramOptions(soft_gb=10.0, hard_gb=12.0)
+    vram = Orchestrator(specs={}, backends=[], options=options, clock=clock)
+    settings = Settings(_env_file=None, **SECRETS)  # type: ignore[arg-type]  # as read
+    stored = StoreSettings(store_url=f"sqlite:///{tmp_path}/store.db", _env_file=None)
+    with anyio.fail_after(5):
+        async with open_store(stored, tables=[KEY.table], clock=clock) as store:
+            async with owned(vram, MemoryWatch(clock=clock), settings, store=store, clock=clock):
+                vram._core.books.breaker.crash("m", clock.now(), "out of memory")
+            kept = await store.get(KEY)
+    assert kept is not None
+    assert "m" in kept["breaker"]
