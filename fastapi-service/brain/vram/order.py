@@ -369,7 +369,9 @@ class Order:
             moves.tell_waiting(waiter, "it crashed before and is tried when there is more room")
             return HELD
         stuck = [one for one, resident in books.inside(domain) if resident.state == "stuck"]
-        for one in stuck:
+        frozen = [one for one, _ in books.inside(domain)
+                  if books.servers[one.server].silent >= FROZEN_AFTER]  # fmt: skip
+        for one in (*stuck, *frozen):
             server = books.servers[one.server]
             if not server.healthy:
                 moves.reject(waiter, Failure("unreachable", server.problem, server.name))
