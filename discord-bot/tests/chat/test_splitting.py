@@ -10,14 +10,14 @@ from bot.chat.splitting import split
 LIMIT = 200
 WORDS = st.sampled_from(
     ["word", "x" * 700, "😀" * 50, "äöü ", "\n", "\n\n", " ", "```python\n", "```\n", "\n```\n",
-     "\n````md\n", "`", "  ", "print(1)\n", "a line of some length\n", "\r\n", "\u2028", "```x```\n",
-     "\n```\nx = 1\n```\n", "`" * 12]
+     "\n````md\n", "`", "  ", "print(1)\n", "a line of some length\n", "\r\n", "\u2028",
+     "```x```\n", "\n```\nx = 1\n```\n", "`" * 12]
 )  # fmt: skip
 ANSWERS = st.lists(WORDS, max_size=60).map("".join)
 
 
 def is_open_behind(text: str) -> bool:
-    """Whether a code block is open at the end, told line by line and without the code under test."""
+    """Whether a code block is open at the end, told without the code under test."""
     ticks = 0
     for line in text.split("\n"):
         found = re.match(r"[ \t]*(`{3,8})(?!`)([^`]*)$", line)
