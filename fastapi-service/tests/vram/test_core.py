@@ -251,6 +251,12 @@ def test_two_answers_about_the_same_moment_are_no_proof(play: Any) -> None:
     assert play.state("big") == "absent"
 
 
+def test_the_first_look_of_all_may_go_unanswered_too(new_play: Any) -> None:
+    play = new_play()
+    play.snapshot(None, version=0, problem="nothing answers there")
+    assert play.core.books.servers["ollama"].silent == 1
+
+
 def test_a_server_that_leaves_many_looks_at_once_unanswered_was_silent_once(play: Any) -> None:
     play.leave(play.hold("big"))
     asked = play.core.books.version

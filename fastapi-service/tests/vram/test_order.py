@@ -24,6 +24,11 @@ def test_an_order_that_never_settles_is_left_and_said(
     assert [one.place.model for one in play.loads()] == ["mid"], "what it began goes on"
 
 
+def test_who_was_told_nothing_is_told_to_wait(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Order, "_pass", lambda *_: False)
+    assert play.told(play.ask("mid")) == ["others are being answered first"]
+
+
 def test_everybody_who_waits_for_the_same_room_is_told_the_same(play: Any) -> None:
     play.hold("mid")
     waiting = [play.ask("big") for _ in range(3)]
