@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from brain.catalogue.models import ModelSpec
+from brain.vram.order import STARVED_SECONDS
 from brain.vram.residents import Place
 
 MAX_OVERTAKES = 8
@@ -38,10 +39,10 @@ def test_a_drain_is_called_off_when_the_caller_it_was_for_leaves(play: Any) -> N
     assert late in play.granted(), "calling it off lets those begin who waited for it"
 
 
-def test_a_caller_who_waited_for_a_minute_is_overtaken_no_more(play: Any) -> None:
+def test_a_caller_who_waited_for_five_minutes_is_overtaken_no_more(play: Any) -> None:
     play.hold("big")
     play.ask("small")
-    play.tick(59)
+    play.tick(STARVED_SECONDS - 1)
     assert play.state("big") == "ready"
     play.tick(2)
     assert play.state("big") == "draining"
@@ -49,13 +50,13 @@ def test_a_caller_who_waited_for_a_minute_is_overtaken_no_more(play: Any) -> Non
 
 def test_a_slow_load_may_be_overtaken_for_twice_its_time(new_play: Any) -> None:
     roster = {
-        "slow": ModelSpec(name="slow", size_gb=100.0),
-        "other": ModelSpec(name="other", size_gb=90.0),
+        "slow": ModelSpec(name="slow", size_gb=400.0),
+        "other": ModelSpec(name="other", size_gb=390.0),
     }
-    play = new_play(roster, hard_gb=110.0).stocked()
+    play = new_play(roster, hard_gb=450.0).stocked()
     play.hold("other")
-    play.ask("slow")  # 50 s at 2 GB/s
-    play.tick(90)
+    play.ask("slow")  # 200 s at 2 GB/s
+    play.tick(390)
     assert play.state("other") == "ready"
     play.tick(20)
     assert play.state("other") == "draining"
@@ -64,7 +65,7 @@ def test_a_slow_load_may_be_overtaken_for_twice_its_time(new_play: Any) -> None:
 def test_drained_models_wait_for_each_other_and_leave_together(play: Any) -> None:
     mid, small = play.hold("mid"), play.hold("small")
     play.ask("big")
-    play.tick(61)
+    play.tick(STARVED_SECONDS + 1)
     play.leave(small)
     assert not play.unloads()
     assert play.ask("small") not in play.granted()
@@ -140,7 +141,7 @@ def test_work_that_arrived_earlier_overtakes_nobody(play: Any) -> None:
 def test_nothing_goes_ahead_of_a_caller_whose_victims_drain(play: Any) -> None:
     play.hold("mid")
     play.ask("big")
-    play.tick(61)
+    play.tick(STARVED_SECONDS + 1)
     play.ask("small")
     assert not play.loads()
 
@@ -166,7 +167,7 @@ def two_of_three(new_play: Any) -> Any:
     play.hold("a")
     play.hold("b")
     play.ask("c")
-    play.tick(61)
+    play.tick(STARVED_SECONDS + 1)
     return play
 
 
