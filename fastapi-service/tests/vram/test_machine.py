@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from brain.vram.events import Grant
+from brain.vram.memory.sample import MemorySample
+from brain.vram.options import VramOptions
+from brain.vram.orchestrator import Orchestrator
 from brain.vram.residents import Inventory
+from shared.clock import ManualClock
 
 
 def test_a_load_that_the_limit_allows_waits_for_memory_that_others_use(play: Any) -> None:
@@ -176,3 +181,31 @@ def test_memory_that_stays_unknown_ends_the_wait_after_ten_minutes(play: Any) ->
     assert ticket not in play.rejected()
     play.tick(10.0)
     assert play.rejected()[ticket].cause == "failed"
+
+
+class SetBack(ManualClock):
+    """A machine whose clock is set back by an hour."""
+
+    by = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.by
+
+
+async def test_readings_go_on_in_order_when_the_clock_is_set_back() -> None:
+    clock = SetBack()
+    options = VramOptions(soft_gb=12.0, hard_gb=14.0)
+    vram = Orchestrator(specs={}, backends=[], options=options, clock=clock)
+    read: list[float] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(vram.run)
+        for by in (0.0, -3600.0):
+            clock.by = by
+            await clock.advance(1)
+            vram.observe(MemorySample(clock.now(), total_gb=64.0, available_gb=32.0))
+            await anyio.wait_all_tasks_blocked()
+            sample = vram.status().memory
+            assert sample is not None
+            read.append(sample.at)
+        tasks.cancel_scope.cancel()
+    assert read[1] - read[0] == 1.0
