@@ -35,7 +35,7 @@ class SentFile:
 
     def __init__(self, request: Request) -> None:
         self._body = request.stream()
-        self._parser = _parser(request.headers.get("content-type", ""), self)
+        self._parser = self._new_parser(request.headers.get("content-type", ""))
         self._header = b""
         self._value = b""
         self._headers: dict[bytes, bytes] = {}
@@ -87,54 +87,53 @@ class SentFile:
         except MultipartParseError as broken:
             raise NoFile from broken
 
+    def _new_parser(self, content_type: str) -> MultipartParser:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary")
+        if kind != b"multipart/form-data" or not boundary:
+            raise NoFile
+        return MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._on_part_begin,
+                "on_part_data": self._on_part_data,
+                "on_part_end": self._on_part_end,
+                "on_header_begin": self._on_header_begin,
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers_finished,
+            },
+        )
+
     # ------------------------------------------------------------------ heard from the parser
 
-    def on_part_begin(self) -> None:
+    def _on_part_begin(self) -> None:
         self._headers = {}
 
-    def on_header_begin(self) -> None:
+    def _on_header_begin(self) -> None:
         self._header, self._value = b"", b""
 
-    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def on_header_end(self) -> None:
+    def _on_header_end(self) -> None:
         self._headers[self._header.lower()] = self._value
 
-    def on_headers_finished(self) -> None:
+    def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         name = options.get(b"filename", b"").decode("utf-8", "replace")
         self._in_file = options.get(b"name") == FIELD and bool(name) and not self._filename
         if self._in_file:
             self._filename = name
 
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._pieces.append(data[start:end])
 
-    def on_part_end(self) -> None:
+    def _on_part_end(self) -> None:
         self._ended = self._ended or self._in_file
         self._in_file = False
-
-
-def _parser(content_type: str, heard: SentFile) -> MultipartParser:
-    kind, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise NoFile
-    return MultipartParser(
-        boundary,
-        {
-            "on_part_begin": heard.on_part_begin,
-            "on_part_data": heard.on_part_data,
-            "on_part_end": heard.on_part_end,
-            "on_header_begin": heard.on_header_begin,
-            "on_header_field": heard.on_header_field,
-            "on_header_value": heard.on_header_value,
-            "on_header_end": heard.on_header_end,
-            "on_headers_finished": heard.on_headers_finished,
-        },
-    )
