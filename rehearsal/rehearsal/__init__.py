@@ -2,7 +2,7 @@
 
 from rehearsal.faults import Fault
 from rehearsal.script import Script, ScriptError, default_script, load_script, parse_script
-from rehearsal.servers import Servers, running
+from rehearsal.servers import Servers, playing_discord, running
 from rehearsal.stage import Rehearsal
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "default_script",
     "load_script",
     "parse_script",
+    "playing_discord",
     "running",
 ]

@@ -9,7 +9,7 @@ import typer
 
 from rehearsal.faults import FaultError, load_faults
 from rehearsal.script import ScriptError, default_script, load_script
-from rehearsal.servers import OLLAMA_PORT, OPENAI_PORT, running
+from rehearsal.servers import DISCORD_PORT, OLLAMA_PORT, OPENAI_PORT, running
 from rehearsal.stage import Rehearsal
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")]
@@ -19,6 +19,10 @@ def rehearse(
     *,
     ollama_port: Port = OLLAMA_PORT,
     openai_port: Port = OPENAI_PORT,
+    discord_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help=f"Play a Discord too, by custom on {DISCORD_PORT}."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     script: Annotated[
         Path | None, typer.Option(help="TOML file: what the models are and say.")
@@ -32,7 +36,7 @@ def rehearse(
     seed: Annotated[int, typer.Option(help="Fixes the unevenness of the tokens.")] = 0,
 ) -> None:
     """
-    Stand-ins for model servers: an Ollama and an OpenAI-style one, with scripted models.
+    Stand-ins: an Ollama and an OpenAI-style server with scripted models, and a Discord.
 
     Every answer says that it is rehearsed. Ends on Ctrl-C or SIGTERM.
     """
@@ -47,21 +51,29 @@ def rehearse(
         typer.echo(str(invalid), err=True)
         raise typer.Exit(2) from invalid
     try:
-        anyio.run(_serve, stage, host, ollama_port, openai_port)
+        anyio.run(_serve, stage, host, ollama_port, openai_port, discord_port)
     except OSError as taken:
         typer.echo(f"Cannot listen: {taken.strerror}.", err=True)
         raise typer.Exit(1) from taken
 
 
-async def _serve(stage: Rehearsal, host: str, ollama_port: int, openai_port: int) -> None:
+async def _serve(
+    stage: Rehearsal, host: str, ollama_port: int, openai_port: int, discord_port: int | None
+) -> None:
     async with running(
-        stage, host=host, ollama_port=ollama_port, openai_port=openai_port
+        stage,
+        host=host,
+        ollama_port=ollama_port,
+        openai_port=openai_port,
+        discord_port=discord_port,
     ) as servers:
         names = ", ".join(model.name for model in stage.script.models if model.installed)
         typer.echo("Rehearsal: these are scripted stand-ins, no real model is asked.")
         typer.echo(f"Ollama style  {servers.ollama_url}")
         typer.echo(f"OpenAI style  {servers.openai_url}/v1")
         typer.echo(f"Models        {names}")
+        if servers.discord_url is not None:
+            typer.echo(f"Discord       {servers.discord_url} (token: {stage.discord.token})")
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
                 break

@@ -1,9 +1,10 @@
-"""The rehearsal itself: one script, its faults, what was seen; both servers play on it."""
+"""The rehearsal itself: one script, its faults, what was seen; all servers play on it."""
 
 from collections.abc import Sequence
 from random import Random
 
 from rehearsal.ballast import Ballast
+from rehearsal.discord.stage import Discord
 from rehearsal.faults import Fault, Faults
 from rehearsal.pace import Pace
 from rehearsal.record import Record
@@ -33,4 +34,5 @@ class Rehearsal:
         self.pace = Pace(clock or SystemClock(), speed=speed)
         self.record = Record(self.pace)
         self.random = Random(seed)
+        self.discord = Discord(clock=clock)
         self.ballast = Ballast(self.script.real_memory_mb_per_gb)
