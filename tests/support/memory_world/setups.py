@@ -1,6 +1,6 @@
 """Worlds to play in: which servers, which models, which options."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from brain.catalogue.models import ModelSpec, Priority
@@ -73,8 +73,8 @@ class Setup:
     is_responsive: bool = False
     """Nothing fails at all; then nobody is refused what can be had."""
 
-    chances: dict[str, int] = field(default_factory=dict)
-    """How often each action is tried, beside the usual."""
+    is_crashy: bool = False
+    """Half of the loads fail."""
 
 
 ONE = (ServerSetup("one"),)
@@ -114,4 +114,6 @@ def setup_of(seed: int) -> Setup:
         rehearsal_takes_memory=random.random() < 0.5,
     )
     honest = random.random() < 0.5
-    return Setup(servers, options, honest, is_responsive=honest and random.random() < 0.4)
+    responsive = honest and random.random() < 0.4
+    crashy = not responsive and random.random() < 0.25
+    return Setup(servers, options, honest, responsive, crashy)

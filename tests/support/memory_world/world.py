@@ -233,7 +233,8 @@ class World:
         if not self.pending.loads:
             return
         load = self.pending.loads.pop(first % len(self.pending.loads))
-        done = self.load(load, 0 if self.setup.is_responsive else second % 12)
+        how = 7 if self.setup.is_crashy and second % 24 > 11 else second % 12
+        done = self.load(load, 0 if self.setup.is_responsive else how)
         self._tell(done, twice=second % 5 == 0)
 
     def load(self, load: StartLoad, how: int) -> LoadDone:
