@@ -654,6 +654,7 @@ async def _vram_breaker_buffer(stage: Stage) -> None:
 
 
 async def _crash(running: Running, *, times: int) -> None:
+    running.parts.vram.clear_crashes("rnj-1:8b")  # those of the brain before are remembered
     for _ in range(times):
         running.break_models(Fault(kind="oom", model="rnj-1:8b", on="load"))
         answer = await running.post("/vram/load/rnj-1:8b", SECRETS["SERVICE_TOKEN"])
