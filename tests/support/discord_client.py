@@ -11,7 +11,7 @@ class Client(discord.Client):
     def __init__(self) -> None:
         intents = discord.Intents.default()
         intents.message_content = True
-        super().__init__(intents=intents, guild_ready_timeout=0.02, heartbeat_timeout=2.0)
+        super().__init__(intents=intents, guild_ready_timeout=0.02)
         self.tree = discord.app_commands.CommandTree(self)
         self.seen: list[tuple[str, Any]] = []
         self.resumes = 0

@@ -195,10 +195,15 @@ class Discord:
         return any(each.line is not None for each in self.state.sessions.known.values())
 
     async def until(self, true: Callable[[], object], *, seconds: float = 5.0) -> None:
-        """Wait until `true()`, looking at every change. Raises `TimeoutError`."""
+        """
+        Wait until `true()`, looked at after every change and every 10 ms; raises `TimeoutError`.
+
+        It may ask about the bot, too, which acts a moment after it was told.
+        """
         with anyio.fail_after(seconds):
             while not true():
-                await self.state.change()
+                with anyio.move_on_after(0.01):
+                    await self.state.change()
 
     def drop_gateway(self, code: int = 0) -> None:
         """End the bot's connections with a close code; 0 breaks the wire."""

@@ -21,7 +21,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def stage() -> Discord:
     """Rate limits ten times faster than the real ones."""
-    return Discord(limits=Limits(write=Limit(5, 0.5)))
+    return Discord(limits=Limits(write=Limit(5, 0.5), react=Limit(1, 0.03)))
 
 
 @pytest.fixture
