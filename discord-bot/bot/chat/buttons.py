@@ -1,0 +1,60 @@
+"""The buttons below an answer. What they mean is in their id, so that they outlive a restart."""
+
+from typing import Literal, cast, get_args
+
+import discord
+
+Press = Literal["stop", "again", "other", "with"]
+MAX_MODELS = 25
+"""Options of one menu (Discord's documentation, String Select)."""
+
+
+def custom_id(press: Press, ask_id: str) -> str:
+    """At most 100 characters, as Discord wants them."""
+    return f"{press}:{ask_id}"
+
+
+def pressed(text: str) -> tuple[Press, str] | None:
+    """What a button of ours means and for which question; None for others."""
+    press, colon, ask_id = text.partition(":")
+    if not colon or press not in get_args(Press):
+        return None
+    return cast(Press, press), ask_id
+
+
+def while_running(ask_id: str) -> discord.ui.View:
+    """Stop."""
+    return _view(_button("Stop", "stop", ask_id, discord.ButtonStyle.danger))
+
+
+def at_the_end(ask_id: str) -> discord.ui.View:
+    """Regenerate, Other model."""
+    return _view(
+        _button("Regenerate", "again", ask_id, discord.ButtonStyle.secondary),
+        _button("Other model", "other", ask_id, discord.ButtonStyle.secondary),
+    )
+
+
+def models_menu(ask_id: str, models: list[str]) -> discord.ui.View:
+    """Which model answers instead."""
+    return _view(
+        discord.ui.Select(
+            custom_id=custom_id("with", ask_id),
+            placeholder="Which model?",
+            options=[discord.SelectOption(label=name[:100]) for name in models[:MAX_MODELS]],
+        )
+    )
+
+
+def _button(
+    label: str, press: Press, ask_id: str, style: discord.ButtonStyle
+) -> discord.ui.Button[discord.ui.View]:
+    return discord.ui.Button(label=label, style=style, custom_id=custom_id(press, ask_id))
+
+
+def _view(*items: discord.ui.Item[discord.ui.View]) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for item in items:
+        view.add_item(item)
+    view.stop()  # presses arrive as interactions; the library need not remember this view
+    return view

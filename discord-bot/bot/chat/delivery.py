@@ -1,0 +1,187 @@
+"""
+The way to Discord's messages: paced, tried again, and the same after a restart of the client.
+
+discord.py retries 500, 502, 504 and 429 itself, but neither 503 nor a lost connection; those are
+tried again here. Every message is sent with a nonce that Discord enforces, so that sending it twice
+shows it once (documentation, Create Message, `enforce_nonce`).
+"""
+
+import io
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from types import SimpleNamespace
+from typing import Any, NamedTuple, TypeVar
+
+import aiohttp
+import anyio
+import discord
+import structlog
+
+from bot.chat.pacing import Pace
+from shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+FIRST_PAUSE_SECONDS = 0.3
+LONGEST_PAUSE_SECONDS = 10.0
+PERSISTENT_TRIES = 20
+"""About two and a half minutes of an outage; an end that was not shown is not acknowledged."""
+
+MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
+T = TypeVar("T")
+
+
+class Gone(Exception):
+    """The message, its channel or our right to write there is no more."""
+
+
+class Undelivered(Exception):
+    """Discord did not take it; later it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that goes out."""
+
+    name: str
+    data: bytes
+
+
+class Sent(NamedTuple):
+    """A message as it now stands in its channel."""
+
+    message_id: int
+    text: str
+
+
+def nonce_of(*parts: object) -> str:
+    """The same for the same message, at most 25 characters (documentation, Create Message)."""
+    text = "/".join(map(str, parts))
+    return blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+class Delivery:
+    """Sends and edits messages of any channel through the client of the moment."""
+
+    def __init__(self, pace: Pace, *, clock: Clock) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._client: discord.Client | None = None
+        self._there = anyio.Event()
+
+    def use(self, client: discord.Client) -> None:
+        """From now on messages go through `client`."""
+        self._client = client
+        self._there.set()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """What a client must be given so that the pace learns Discord's headers."""
+        config = aiohttp.TraceConfig()
+
+        async def ended(
+            _: aiohttp.ClientSession,
+            __: SimpleNamespace,
+            params: aiohttp.TraceRequestEndParams,
+        ) -> None:
+            found = MESSAGES.search(params.url.path)
+            if found is not None:
+                method = params.method.upper()
+                self._pace.noted(method, int(found[1]), params.response.headers)
+
+        config.on_request_end.append(ended)
+        return config
+
+    async def turn_to_edit(self, channel_id: int, *, urgent: bool = False) -> None:
+        """Return when this channel may be written to again; each `edit` needs one."""
+        await self._pace.turn("PATCH", channel_id, urgent=urgent)
+
+    async def send(
+        self,
+        channel_id: int,
+        text: str,
+        *,
+        nonce: str,
+        view: discord.ui.View | None = None,
+        files: Sequence[File] = (),
+        reply_to: int | None = None,
+    ) -> Sent:
+        """
+        A new message, or the one that has this nonce already and the text it has.
+
+        Raises `Gone` or, after a long time, `Undelivered`.
+        """
+        await self._pace.turn("POST", channel_id, urgent=True)
+        more: dict[str, Any] = {} if view is None else {"view": view}
+        if reply_to is not None:
+            more["reference"] = discord.MessageReference(
+                message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False
+            )
+
+        async def call(client: discord.Client) -> Sent:
+            message: discord.Message = await client.get_partial_messageable(channel_id).send(
+                text, nonce=nonce, files=_files(files), suppress_embeds=True, **more
+            )
+            return Sent(message.id, message.content)
+
+        return await self._tried("send", call, PERSISTENT_TRIES)
+
+    async def edit(
+        self,
+        channel_id: int,
+        message_id: int,
+        text: str,
+        *,
+        view: discord.ui.View | None,
+        files: Sequence[File] = (),
+        persistent: bool,
+    ) -> None:
+        """
+        Replace a message. Raises `Gone`, or `Undelivered`: at once unless `persistent`.
+
+        The caller has waited for `turn_to_edit`.
+        """
+
+        async def call(client: discord.Client) -> None:
+            place = client.get_partial_messageable(channel_id).get_partial_message(message_id)
+            if files:
+                await place.edit(content=text, view=view, attachments=_files(files))
+            else:
+                await place.edit(content=text, view=view)
+
+        await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1)
+
+    async def call(self, what: str, call: Callable[[discord.Client], Awaitable[T]]) -> T:
+        """Anything else that must happen; the same limits and errors as `send`."""
+        return await self._tried(what, call, PERSISTENT_TRIES)
+
+    async def _tried(
+        self, what: str, call: Callable[[discord.Client], Awaitable[T]], tries: int
+    ) -> T:
+        pause = FIRST_PAUSE_SECONDS
+        for left in range(tries - 1, -1, -1):
+            await self._there.wait()
+            assert self._client is not None
+            try:
+                return await call(self._client)
+            except (discord.NotFound, discord.Forbidden) as refusal:
+                log.info("discord.refused", what=what, code=refusal.code)
+                raise Gone(what) from refusal
+            except discord.HTTPException as failure:
+                if failure.status < 500 and failure.status != 429:
+                    log.warning("discord.refused", what=what, code=failure.code)
+                    raise Gone(what) from failure
+                reason: Exception = failure
+            except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as failure:
+                reason = failure
+            except RuntimeError as closed:  # the session of a client that is being replaced
+                reason = closed
+            log.info("discord.failed", what=what, error=type(reason).__name__, left=left)
+            if left:
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        raise Undelivered(what)
+
+
+def _files(files: Sequence[File]) -> list[discord.File]:
+    return [discord.File(io.BytesIO(one.data), filename=one.name) for one in files]

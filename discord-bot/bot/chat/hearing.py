@@ -1,0 +1,97 @@
+"""Discord's objects as the facts that `ask` decides on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from bot.chat.ask import Heard, Where, cleaned, with_quote
+from bot.chat.attachments import Offered
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a message asks, and the files that come with it (also those of what it replies to)."""
+
+    text: str
+    files: tuple[Offered, ...]
+
+
+def facts_of(
+    message: discord.Message, own: discord.ClientUser, *, joined: set[int], bots_in_a_row: int
+) -> Heard:
+    """`joined`: threads in which we have answered."""
+    channel = message.channel
+    where: Where = "channel"
+    place = channel.id
+    our_thread = False
+    if message.guild is None:
+        where = "dm"
+    elif isinstance(channel, discord.Thread):
+        place = channel.parent_id
+        where = "forum" if isinstance(channel.parent, discord.ForumChannel) else "thread"
+        our_thread = channel.owner_id == own.id or channel.id in joined or channel.me is not None
+    author = message.author
+    return Heard(
+        where=where,
+        channel_id=place,
+        guild_id=message.guild.id if message.guild else None,
+        author_id=author.id,
+        role_ids={role.id for role in author.roles}
+        if isinstance(author, discord.Member)
+        else set(),
+        is_self=author.id == own.id,
+        is_bot=author.bot,
+        mentions_us=_mentions(message, own.id),
+        replies_to_us=_replied(message) is not None and _replied_author(message) == own.id,
+        our_thread=our_thread,
+        empty=not (message.content.strip() or message.attachments),
+        bots_in_a_row=bots_in_a_row,
+    )
+
+
+def is_said(message: discord.Message) -> bool:
+    """Whether a person wrote it; the rest is Discord's own news ("… joined", "pinned")."""
+    return message.type in (discord.MessageType.default, discord.MessageType.reply)
+
+
+def words_of(message: discord.Message, own_id: int) -> Words:
+    """The question: our mention left out, other people by name, what it replies to quoted."""
+    names = {one.id: one.display_name for one in message.mentions}
+    text = cleaned(message.content, own_id, names)
+    role = message.guild.self_role if message.guild else None
+    if role is not None:
+        text = text.replace(role.mention, "").strip()
+    files = _files(message.attachments)
+    replied = _replied(message)
+    if replied is not None:
+        files += _files(replied.attachments)
+        if replied.author.id != own_id:  # what we said ourselves the brain knows
+            quoted = cleaned(
+                replied.content, own_id, {one.id: one.display_name for one in replied.mentions}
+            )
+            text = with_quote(text, replied.author.display_name, quoted)
+    return Words(text, files)
+
+
+def _mentions(message: discord.Message, own_id: int) -> bool:
+    if any(one.id == own_id for one in message.mentions):
+        return True
+    role = message.guild.self_role if message.guild else None
+    return role is not None and role in message.role_mentions
+
+
+def _replied(message: discord.Message) -> discord.Message | None:
+    if message.type is not discord.MessageType.reply or message.reference is None:
+        return None
+    resolved: Any = message.reference.resolved
+    return resolved if isinstance(resolved, discord.Message) else None
+
+
+def _replied_author(message: discord.Message) -> int | None:
+    replied = _replied(message)
+    return replied.author.id if replied else None
+
+
+def _files(attachments: list[discord.Attachment]) -> tuple[Offered, ...]:
+    return tuple(Offered(one.filename, one.content_type, one.size, one.url) for one in attachments)

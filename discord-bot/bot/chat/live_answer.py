@@ -1,0 +1,215 @@
+"""
+One living message: a status line that becomes the answer.
+
+Frames change a `Screen` at once and never wait; one task brings the messages up to date, as often
+as the channel takes it. What came meanwhile is shown together. The end goes out as soon as a
+request is free and is tried until Discord takes it:
+
+    take ──▶ Screen ──bell──▶ run: wait for a turn ─▶ draw what is different ─▶ … ─▶ the end
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import discord
+import structlog
+
+from bot.chat import buttons
+from bot.chat.ask import QuestionId
+from bot.chat.delivery import Delivery, File, Gone, Undelivered, nonce_of
+from bot.chat.screen import Screen
+from shared.protocol import Done, SavedFile, ToClient
+
+log = structlog.get_logger(__name__)
+Fetch = Callable[[Sequence[SavedFile]], Awaitable[list[File]]]
+
+
+@dataclass(slots=True)
+class _Shown:
+    message_id: int
+    text: str | None
+    """None: found after a restart, its text is not known."""
+
+    buttons: bool
+
+
+@dataclass(slots=True)
+class LiveAnswer:
+    """
+    The messages of one question. `ask_id` changes when the same question is asked again.
+
+    `found` are its messages where a bot before this one had begun.
+    """
+
+    question: QuestionId
+    asker_id: int
+    screen: Screen
+    delivery: Delivery
+    fetch: Fetch
+    reply: bool = False
+    """Whether the first message replies to the question (where there is no thread)."""
+
+    shown: list[_Shown] = field(default_factory=list)
+    gone: bool = False
+    _bell: anyio.Event = field(default_factory=anyio.Event)
+    _waiting: anyio.CancelScope | None = None
+    _started: QuestionId = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._started = self.question
+
+    @property
+    def ask_id(self) -> str:
+        """Under which the brain knows it now."""
+        return str(self.question)
+
+    @property
+    def channel_id(self) -> int:
+        """Where it is shown."""
+        return self.question.channel_id
+
+    def found(self, message_ids: Sequence[int]) -> None:
+        """These messages belong to this answer already, the first one first."""
+        self.shown = [_Shown(one, None, buttons=True) for one in message_ids]
+
+    def take(self, frame: ToClient) -> None:
+        """Follow a frame; never waits."""
+        self.screen.take(frame)
+        self.changed()
+
+    def changed(self) -> None:
+        """The screen is to be looked at."""
+        self._bell.set()
+        if self.screen.end is not None and self._waiting is not None:
+            self._waiting.cancel()
+
+    async def begin(self) -> None:
+        """Show the first status line."""
+        try:
+            await self._send(0, self.screen.messages()[0])
+        except (Gone, Undelivered):
+            self.gone = True
+
+    async def run(self) -> bool:
+        """Until the end is shown; False when it could not be shown (then it is not to be acked)."""
+        while self.screen.end is None and not self.gone:
+            await self._bell.wait()
+            self._bell = anyio.Event()
+            if self.screen.end is None:
+                await self._draw_some()
+        if self.gone:
+            return True
+        return await self._draw_the_end()
+
+    # ------------------------------------------------------------------ drawing
+
+    async def _draw_some(self) -> None:
+        """One request: the first message that is different, when the channel takes it."""
+        if not await self._turn():
+            return
+        wanted = self.screen.messages()
+        at = next(
+            (n for n, text in enumerate(wanted) if n >= len(self.shown) or self._differs(n, text)),
+            None,
+        )
+        if at is None:
+            return
+        try:
+            if at >= len(self.shown):
+                await self._send(at, wanted[at])
+            else:
+                await self._edit(at, wanted[at], last=False)
+        except Undelivered:
+            self._bell.set()  # the next turn tries again
+        except Gone:
+            self.gone = True
+        if self.screen.end is None and wanted != [one.text for one in self.shown]:
+            self._bell.set()
+
+    async def _turn(self) -> bool:
+        """Wait for the channel; False when the end came first."""
+        with anyio.CancelScope() as self._waiting:
+            await self.delivery.turn_to_edit(self.channel_id)
+        cut_short = self._waiting.cancelled_caught
+        self._waiting = None
+        return not cut_short
+
+    async def _draw_the_end(self) -> bool:
+        wanted = self.screen.messages()
+        files = await self._files()
+        try:
+            for at, text in enumerate(wanted):
+                last = at == len(wanted) - 1
+                if at >= len(self.shown):
+                    await self._send(at, text, last=last, files=files if last else ())
+                elif last or self._differs(at, text) or self.shown[at].buttons:
+                    await self.delivery.turn_to_edit(self.channel_id, urgent=True)
+                    await self._edit(at, text, last=last, end=True, files=files if last else ())
+            for extra in self.shown[len(wanted) :]:
+                await self._delete(extra.message_id)
+        except Gone:
+            return True
+        except Undelivered:
+            log.warning("answer.not_shown", ask_id=self.ask_id)
+            return False
+        return True
+
+    async def _files(self) -> list[File]:
+        files = await self.fetch(self.screen.files) if self.screen.files else []
+        if self.screen.whole_answer_as_file:
+            files.append(File("answer.md", self.screen.text.encode()))
+        return files
+
+    def _differs(self, at: int, text: str) -> bool:
+        return self.shown[at].text != text
+
+    # ------------------------------------------------------------------ requests
+
+    async def _send(
+        self, at: int, text: str, *, last: bool = False, files: Sequence[File] = ()
+    ) -> None:
+        first = at == 0
+        view = None
+        if last:
+            view = self._last_view()
+        elif first:
+            view = buttons.while_running(self.ask_id)
+        sent = await self.delivery.send(
+            self.channel_id,
+            text,
+            nonce=nonce_of(self._started, at),
+            view=view,
+            files=files,
+            reply_to=self.question.message_id if first and self.reply else None,
+        )
+        self.shown.append(_Shown(sent.message_id, text, buttons=view is not None))
+        if sent.text.strip() != text.strip():  # it was sent before a restart
+            await self.delivery.turn_to_edit(self.channel_id, urgent=True)
+            end = self.screen.end is not None
+            await self._edit(at, text, last=last, end=end, files=files)
+
+    async def _edit(
+        self, at: int, text: str, *, last: bool, end: bool = False, files: Sequence[File] = ()
+    ) -> None:
+        if last:
+            view = self._last_view()
+        elif at == 0 and not end:
+            view = buttons.while_running(self.ask_id)
+        else:
+            view = None
+        shown = self.shown[at]
+        await self.delivery.edit(
+            self.channel_id, shown.message_id, text, view=view, files=files, persistent=end
+        )
+        shown.text, shown.buttons = text, view is not None
+
+    def _last_view(self) -> discord.ui.View | None:
+        return buttons.at_the_end(self.ask_id) if isinstance(self.screen.end, Done) else None
+
+    async def _delete(self, message_id: int) -> None:
+        async def call(client: discord.Client) -> None:
+            place = client.get_partial_messageable(self.channel_id)
+            await place.get_partial_message(message_id).delete()
+
+        await self.delivery.call("delete", call)

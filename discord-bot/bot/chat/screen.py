@@ -1,0 +1,101 @@
+"""What one question looks like right now: frames in, messages out. Pure."""
+
+from dataclasses import dataclass
+
+from bot import texts
+from bot.chat.splitting import DISCORD_LIMIT, split
+from bot.chat.tables import tables_as_blocks
+from shared.protocol import Delta, Done, Failed, Queued, SavedFile, Status, Thinking, ToClient
+
+MAX_MESSAGES = 6
+"""An answer of more messages ends in a file."""
+
+MAX_SOURCES = 5
+
+
+@dataclass(slots=True)
+class Screen:
+    """The state of one answer; `limit` is the longest message."""
+
+    limit: int
+    status: str = texts.ASKED
+    text: str = ""
+    attempt: int = 0
+    end: Done | Failed | None = None
+    closing_words: str | None = None
+    """What is said instead of the end's own words."""
+
+    def take(self, frame: ToClient) -> None:
+        """Follow one frame; what comes after the end changes nothing."""
+        if self.end is not None:
+            return
+        match frame:
+            case Queued():
+                self.status = texts.of_queued(frame)
+            case Status():
+                self._start_over_if_new(frame.attempt)
+                self.status = texts.of_status(frame)
+            case Thinking():
+                self._start_over_if_new(frame.attempt)
+                self.status = f"⏳ {texts.STAGES['thinking']}"
+            case Delta():
+                self._start_over_if_new(frame.attempt)
+                self.text += frame.text
+            case Done():
+                self.text = frame.text
+                self.end = frame
+            case Failed():
+                self.end = frame
+            case _:
+                pass
+
+    def _start_over_if_new(self, attempt: int) -> None:
+        if attempt > self.attempt:
+            self.attempt = attempt
+            self.text = ""
+
+    @property
+    def files(self) -> list[SavedFile]:
+        """The files that came out of the answer; known at its end."""
+        return self.end.artifacts if isinstance(self.end, Done) else []
+
+    @property
+    def whole_answer_as_file(self) -> bool:
+        """Whether the answer is too long for messages alone."""
+        return self.end is not None and len(self._bodies()) > MAX_MESSAGES
+
+    def messages(self) -> list[str]:
+        """The messages, in order; each at most 2000 characters, never blank."""
+        match self.end:
+            case None:
+                return self._bodies()[:MAX_MESSAGES] if self.text.strip() else [self.status]
+            case Failed():
+                words = self.closing_words or texts.of_failed(self.end)
+                bodies = self._bodies()[:MAX_MESSAGES] if self.text.strip() else []
+                return _with_lines(bodies, [words])
+            case Done():
+                lines = [texts.WHOLE_ANSWER] if self.whole_answer_as_file else []
+                lines += [
+                    f"-# [{source.title[:60] or source.url}](<{source.url}>)"
+                    for source in self.end.sources[:MAX_SOURCES]
+                    if len(source.url) < 200
+                ]
+                lines.append(texts.footer(self.end))
+                return _with_lines(self._bodies()[:MAX_MESSAGES], [one for one in lines if one])
+
+    def _bodies(self) -> list[str]:
+        return [piece.text for piece in split(tables_as_blocks(self.text), self.limit)]
+
+
+def _with_lines(bodies: list[str], lines: list[str]) -> list[str]:
+    """`lines` below the last message, as far as they fit; the last line is worth most."""
+    if not bodies:
+        return ["\n".join(lines)[:DISCORD_LIMIT]]
+    *before, last = bodies
+    room = DISCORD_LIMIT - len(last) - 1
+    while len(lines) > 1 and len("\n".join(lines)) > room:
+        lines = lines[1:]
+    small = "\n".join(lines)
+    if len(small) > room:
+        small = f"{small[: room - 1]}…" if room > 20 else ""
+    return [*before, f"{last}\n{small}" if small else last]

@@ -1,0 +1,182 @@
+"""
+The connection to Discord, and what keeps it alive.
+
+An exception in discord.py's parsers ends `Client.start`; a client that has ended cannot be started
+again. So each life has a client of its own, and everything that must outlast it lives elsewhere.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import aiohttp
+import anyio
+import discord
+import structlog
+import yarl
+from discord import app_commands
+
+from shared.clock import Clock
+
+log = structlog.get_logger(__name__)
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+GOOD_LIFE_SECONDS = 60.0
+FATAL_CLOSES = {4004, 4010, 4011, 4012, 4013, 4014}
+PERMISSIONS = 326417632320
+"""What the invitation asks for: read, write, threads, files, reactions, history."""
+
+REFUSED_SIGN_IN = (
+    "Discord refuses DISCORD_TOKEN. Copy the bot's token again from "
+    "https://discord.com/developers/applications (Bot, Reset Token) into .env."
+)
+NO_INTENTS = (
+    "Discord refuses the intents. Switch on Message Content Intent and Server Members Intent at "
+    "https://discord.com/developers/applications (Bot)."
+)
+
+
+class Refused(Exception):
+    """Trying again changes nothing; the message is the sentence for the operator."""
+
+
+class Ears(Protocol):
+    """Who is told what happens in Discord."""
+
+    async def ready(self, client: "BotClient") -> None: ...
+    async def heard(self, message: discord.Message, own: discord.ClientUser) -> None: ...
+    async def edited(self, message: discord.Message, own: discord.ClientUser) -> None: ...
+    async def deleted(self, message_id: int) -> None: ...
+    async def pressed(self, interaction: discord.Interaction[Any]) -> None: ...
+    async def reacted(self, payload: discord.RawReactionActionEvent) -> None: ...
+
+
+def use_addresses(api_base: str, gateway_url: str) -> None:
+    """Which Discord the library talks to; before the first client is made."""
+    discord.http.Route.BASE = api_base
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+def invite_url(application_id: int) -> str:
+    """Where an operator adds the bot to a server."""
+    return (
+        f"https://discord.com/oauth2/authorize?client_id={application_id}"
+        f"&permissions={PERMISSIONS}&scope=bot%20applications.commands"
+    )
+
+
+def intents() -> discord.Intents:
+    """What the bot must hear (message content and members are privileged)."""
+    wanted = discord.Intents.none()
+    wanted.guilds = wanted.messages = wanted.reactions = True
+    wanted.message_content = wanted.members = True
+    return wanted
+
+
+class BotClient(discord.Client):
+    """One life of the connection; tells `ears` what happens."""
+
+    def __init__(
+        self,
+        ears: Ears,
+        *,
+        trace: aiohttp.TraceConfig,
+        make_tree: Callable[[discord.Client], app_commands.CommandTree],
+    ) -> None:
+        super().__init__(
+            intents=intents(),
+            allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=trace,
+            max_messages=None,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+        )
+        self._ears = ears
+        self.tree = make_tree(self)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """The library sleeps five seconds here for the sake of many shards; this is one."""
+
+    async def setup_hook(self) -> None:
+        """Signed in; REST works from now on."""
+        await self._ears.ready(self)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Somebody wrote."""
+        assert self.user is not None
+        await self._ears.heard(message, self.user)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Somebody changed what they wrote."""
+        assert self.user is not None
+        await self._ears.edited(payload.message, self.user)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Somebody took back what they wrote."""
+        await self._ears.deleted(payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """A moderator cleaned up."""
+        for message_id in payload.message_ids:
+            await self._ears.deleted(message_id)
+
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """Somebody reacted."""
+        assert self.user is not None
+        if payload.user_id != self.user.id:
+            await self._ears.reacted(payload)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """A button or a menu; commands go to the tree."""
+        if interaction.type is discord.InteractionType.component:
+            await self._ears.pressed(interaction)
+
+    async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
+        """One event went wrong; the next ones are heard all the same."""
+        log.exception("event.failed", event_name=event_method)
+
+
+async def keep_connected(
+    token: str,
+    make_client: Callable[[], BotClient],
+    *,
+    clock: Clock,
+    on_life: Callable[[BotClient | None], Awaitable[None] | None] = lambda _: None,
+) -> None:
+    """
+    One client after another, until cancelled.
+
+    Raises `Refused` where trying again changes nothing: token, intents.
+    """
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        client = make_client()
+        on_life(client)
+        began = clock.monotonic()
+        try:
+            await _one_life(client, token)
+        finally:
+            on_life(None)
+            with anyio.CancelScope(shield=True), anyio.move_on_after(5):
+                await client.close()
+        if clock.monotonic() - began > GOOD_LIFE_SECONDS:
+            pause = FIRST_PAUSE_SECONDS
+        log.info("discord.again", pause=pause)
+        await clock.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+async def _one_life(client: BotClient, token: str) -> None:
+    try:
+        await client.start(token)
+    except discord.LoginFailure as refusal:
+        raise Refused(REFUSED_SIGN_IN) from refusal
+    except discord.PrivilegedIntentsRequired as refusal:
+        raise Refused(NO_INTENTS) from refusal
+    except discord.ConnectionClosed as closed:
+        if closed.code == 4004:
+            raise Refused(REFUSED_SIGN_IN) from closed
+        if closed.code in FATAL_CLOSES:
+            raise Refused(f"Discord closed the connection for good (code {closed.code}).") from None
+        log.warning("discord.closed", code=closed.code)
+    except Exception as failure:  # any exception in a parser ends a client; the next one goes on
+        log.error("discord.ended", error=type(failure).__name__, exc_info=failure)

@@ -1,0 +1,223 @@
+"""The slash commands. Each answers its interaction; what takes long ends as a message."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot import texts
+from bot.chat.cog import Chat
+from bot.commands.orders import Orders, order_id
+from bot.commands.words import budget_lines, status_lines
+from bot.platform import Platform
+from shared.errors import BoundaryError
+from shared.protocol import Close, Done, Failed, Reset, Summarize
+
+log = structlog.get_logger(__name__)
+TOKEN_SECONDS = 14 * 60.0
+"""An interaction's token ends after 15 minutes (Discord's documentation, Followup Messages)."""
+
+MAX_CHOICES = 25
+Interaction = discord.Interaction[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What the commands work with."""
+
+    chat: Chat
+    orders: Orders
+    platform: Platform
+
+    async def order(
+        self, interaction: Interaction, kind: type[Reset] | type[Summarize] | type[Close]
+    ) -> Done | Failed | None:
+        """Pass it on and show its end."""
+        channel_id = interaction.channel_id
+        if channel_id is None:
+            return None
+        await interaction.response.defer()
+        order = kind(
+            ask_id=order_id(channel_id, interaction.id),
+            conversation_id=f"discord:{channel_id}",
+            user_id=f"discord:{interaction.user.id}",
+        )
+        end = await self.orders.carry_out(order, patience_seconds=TOKEN_SECONDS)
+        if end is None:
+            return None
+        text = end.text if isinstance(end, Done) else texts.of_failed(end)
+        try:
+            await interaction.edit_original_response(content=text[:2000])
+        except (discord.HTTPException, OSError):
+            await self.orders.say(end, channel_id)
+        else:
+            self.orders.shown(order.ask_id)
+        return end
+
+    async def quietly(
+        self, interaction: Interaction, work: Callable[[], Awaitable[str]], *, admin: bool = False
+    ) -> None:
+        """Answer with what `work` returns, seen by this person alone."""
+        await interaction.response.defer(ephemeral=True)
+        try:
+            if admin and not await self.platform.is_admin(interaction.user.id):
+                text = f"🚫 {texts.NOT_ALLOWED}"
+            else:
+                text = await work()
+        except BoundaryError as failure:
+            text = f"⚠️ {failure.message}"
+        await interaction.edit_original_response(content=text[:2000])
+
+
+def command_tree(client: discord.Client, commands: Commands | None) -> app_commands.CommandTree:
+    """All commands; without `commands` only their descriptions, to be synced."""
+    tree = app_commands.CommandTree(client)
+
+    def the() -> Commands:
+        assert commands is not None
+        return commands
+
+    _for_conversations(tree, the)
+    _for_people(tree, the)
+    _for_operators(tree, the)
+
+    @tree.error
+    async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
+        name = interaction.command.name if interaction.command else None
+        log.error("command.failed", command=name, exc_info=error)
+
+    return tree
+
+
+def _for_conversations(tree: app_commands.CommandTree, the: Callable[[], Commands]) -> None:
+    @tree.command(description="Forget what was said here; the thread stays.")
+    async def reset(interaction: Interaction) -> None:
+        await the().order(interaction, Reset)
+
+    @tree.command(description="Shorten what was said here.")
+    async def summarize(interaction: Interaction) -> None:
+        await the().order(interaction, Summarize)
+
+    @tree.command(description="Forget what was said here and close the thread.")
+    async def close(interaction: Interaction) -> None:
+        end = await the().order(interaction, Close)
+        if isinstance(end, Done) and isinstance(interaction.channel, discord.Thread):
+            try:
+                await interaction.channel.edit(archived=True)
+            except discord.HTTPException as refusal:
+                log.info("thread.not_closed", code=refusal.code)
+
+    @tree.command(description="Stop your question here.")
+    async def cancel(interaction: Interaction) -> None:
+        channel_id = interaction.channel_id or 0
+        stopped = the().chat.cancel_newest(interaction.user.id, channel_id)
+        text = texts.CANCELLING if stopped else texts.NOTHING_TO_CANCEL
+        await interaction.response.send_message(text, ephemeral=True)
+
+
+def _for_people(tree: app_commands.CommandTree, the: Callable[[], Commands]) -> None:
+    @tree.command(name="help", description="What I can do.")
+    async def help_(interaction: Interaction) -> None:
+        await interaction.response.send_message(texts.HELP, ephemeral=True)
+
+    _choosing_a_model(tree, the)
+
+    @tree.command(description="Your tokens this week.")
+    async def budget(interaction: Interaction) -> None:
+        async def work() -> str:
+            return budget_lines(await the().platform.person(interaction.user.id))
+
+        await the().quietly(interaction, work)
+
+    @tree.command(description="Connect your account with a code from the website or terminal.")
+    async def link(interaction: Interaction, code: str) -> None:
+        async def work() -> str:
+            user = interaction.user
+            await the().platform.link(code.strip(), user.id, user.display_name)
+            return "✅ Your account is connected."
+
+        await the().quietly(interaction, work)
+
+    @tree.command(description="Delete everything that is kept about you. There is no way back.")
+    async def forget(interaction: Interaction, sure: Literal["yes, delete everything"]) -> None:
+        async def work() -> str:
+            await the().platform.forget(interaction.user.id)
+            return "✅ Everything that was kept about you is deleted."
+
+        await the().quietly(interaction, work)
+
+
+def _choosing_a_model(tree: app_commands.CommandTree, the: Callable[[], Commands]) -> None:
+    @tree.command(description="Choose who answers your questions; auto chooses for each.")
+    async def model(interaction: Interaction, name: str) -> None:
+        async def work() -> str:
+            chosen = None if name == "auto" else name
+            if chosen is not None and chosen not in await the().platform.models():
+                return f"⚠️ Model not available: {name}"
+            await the().platform.choose_model(interaction.user.id, chosen)
+            return f"{chosen or 'A model chosen for each question'} answers you from now on."
+
+        await the().quietly(interaction, work)
+
+    @model.autocomplete("name")
+    async def names(_: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        try:
+            known = await the().platform.models()
+        except BoundaryError:
+            known = []
+        fitting = [name for name in ["auto", *known] if typed.lower() in name.lower()]
+        return [app_commands.Choice(name=name, value=name) for name in fitting[:MAX_CHOICES]]
+
+
+def _for_operators(tree: app_commands.CommandTree, the: Callable[[], Commands]) -> None:
+    @tree.command(description="Operators: how Trollama is.")
+    async def status(interaction: Interaction) -> None:
+        async def work() -> str:
+            return status_lines(*await the().platform.status())
+
+        await the().quietly(interaction, work, admin=True)
+
+    @tree.command(description="Operators: begin or end maintenance.")
+    async def maintenance(
+        interaction: Interaction, mode: Literal["soft", "hard"], on: Literal["on", "off"]
+    ) -> None:
+        async def work() -> str:
+            now = await the().platform.maintain(mode, enabled=on == "on")
+            return " · ".join(f"{name}: {'on' if is_on else 'off'}" for name, is_on in now.items())
+
+        await the().quietly(interaction, work, admin=True)
+
+    @tree.command(description="Operators: why I did, or did not, answer the last message here.")
+    async def why(interaction: Interaction) -> None:
+        async def work() -> str:
+            return _why(the().chat, interaction)
+
+        await the().quietly(interaction, work, admin=True)
+
+
+def _why(chat: Chat, interaction: Interaction) -> str:
+    decision = chat.decision_in(interaction.channel_id or 0)
+    if decision is None:
+        said = "I have seen no message here since I started."
+    elif decision.does == "ignore":
+        said = f"I did not answer the last message here: {decision.because}."
+    else:
+        said = f"I answered the last message here: {decision.because}."
+    brain = "connected" if chat.link.connected else "not reachable"
+    lacking = _lacking(interaction.app_permissions)
+    return f"{said}\nThe brain is {brain}; {chat.running} questions are open.{lacking}"
+
+
+def _lacking(mine: discord.Permissions) -> str:
+    wanted = {
+        "send_messages": mine.send_messages,
+        "send_messages_in_threads": mine.send_messages_in_threads,
+        "create_public_threads": mine.create_public_threads,
+        "attach_files": mine.attach_files,
+        "read_message_history": mine.read_message_history,
+    }
+    missing = [name for name, there in wanted.items() if not there]
+    return f"\nI lack permissions here: {', '.join(missing)}." if missing else ""

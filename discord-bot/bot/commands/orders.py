@@ -1,0 +1,83 @@
+"""What is asked of a whole conversation (reset, summarize, close), from the command to its end."""
+
+from dataclasses import dataclass, field
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
+from bot.link import Link
+from shared.protocol import Close, Done, Failed, Reset, Summarize
+
+log = structlog.get_logger(__name__)
+PREFIX = "o"
+
+
+def order_id(channel_id: int, interaction_id: int) -> str:
+    """Says where the end is to be shown, also to a bot that has just started."""
+    return f"{PREFIX}-{channel_id}-{interaction_id}"
+
+
+def channel_of(ask_id: str) -> int | None:
+    """The channel of an order; None for other ids."""
+    match ask_id.split("-"):
+        case ["o", channel_id, number] if channel_id.isdecimal() and number.isdecimal():
+            return int(channel_id)
+    return None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    end: Done | Failed | None = None
+
+
+@dataclass(slots=True)
+class Orders:
+    """Each order gets one end, in the answer to its command or as an ordinary message."""
+
+    link: Link
+    delivery: Delivery
+    tasks: TaskGroup
+    _waiting: dict[str, _Waiting] = field(default_factory=dict)
+
+    async def carry_out(
+        self, order: Reset | Summarize | Close, *, patience_seconds: float
+    ) -> Done | Failed | None:
+        """The end, to be confirmed with `shown`; None: it will come as an ordinary message."""
+        waiting = self._waiting[order.ask_id] = _Waiting()
+        self.link.ask(order)
+        with anyio.move_on_after(patience_seconds):
+            await waiting.ended.wait()
+        self._waiting.pop(order.ask_id, None)
+        return waiting.end
+
+    def shown(self, ask_id: str) -> None:
+        """The person has seen the end."""
+        self.link.shown(ask_id)
+
+    def take_end(self, end: Done | Failed) -> bool:
+        """Whether it was the end of an order."""
+        channel_id = channel_of(end.ask_id or "")
+        if end.ask_id is None or channel_id is None:
+            return False
+        waiting = self._waiting.get(end.ask_id)
+        if waiting is not None:
+            waiting.end = end
+            waiting.ended.set()
+        else:
+            self.tasks.start_soon(self.say, end, channel_id)
+        return True
+
+    async def say(self, end: Done | Failed, channel_id: int) -> None:
+        """The end as an ordinary message, when the command's own answer is no longer possible."""
+        text = end.text if isinstance(end, Done) else f"⚠️ {end.message}"
+        try:
+            await self.delivery.send(channel_id, text[:2000], nonce=nonce_of(end.ask_id))
+        except Undelivered:
+            return
+        except Gone:
+            log.info("order.nowhere_to_say")
+        if end.ask_id is not None:
+            self.link.shown(end.ask_id)

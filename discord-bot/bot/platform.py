@@ -1,0 +1,90 @@
+"""What the bot asks of the brain and the auth service over HTTP (protocol sections 4 and 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import structlog
+
+from bot.chat.delivery import File
+from shared.errors import BoundaryError
+from shared.http import Peer
+from shared.protocol import SavedFile
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Both, with the service token. Every call raises `BoundaryError` with a sentence to show."""
+
+    brain: Peer
+    auth: Peer
+    admin_ids: frozenset[int]
+
+    async def is_admin(self, user_id: int) -> bool:
+        """An id in DISCORD_ADMIN_IDS, or a linked account with the role admin."""
+        if user_id in self.admin_ids:
+            return True
+        try:
+            answer = await self.auth.get(f"/identities/discord/{user_id}")
+        except BoundaryError:
+            return False
+        return isinstance(answer, dict) and answer.get("role") == "admin"
+
+    async def models(self) -> list[str]:
+        """Names of the models that are installed somewhere."""
+        status = await self.brain.get("/vram/status")
+        return sorted({name for server in status.get("servers", []) for name in server["models"]})
+
+    async def choose_model(self, user_id: int, model: str | None) -> None:
+        """From now on this person's questions go to `model`; None: chosen for each."""
+        path = f"/api/user/discord:{user_id}/preferences"
+        await self.brain.patch(path, json={"model": model})
+
+    async def person(self, user_id: int) -> dict[str, Any]:
+        """Week, budget and preferences."""
+        answer: dict[str, Any] = await self.brain.get(f"/api/user/discord:{user_id}")
+        return answer
+
+    async def forget(self, user_id: int) -> None:
+        """Delete what the brain keeps about this person."""
+        await self.brain.delete(f"/api/user/discord:{user_id}")
+
+    async def link(self, code: str, user_id: int, name: str) -> None:
+        """Connect this Discord person with the account that made `code`."""
+        body = {
+            "code": code,
+            "provider": "discord",
+            "provider_user_id": str(user_id),
+            "display_name": name,
+        }
+        await self.auth.post("/link/redeem", json=body)
+
+    async def status(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Health, memory and queue."""
+        return (
+            await self.brain.get("/health"),
+            await self.brain.get("/vram/status"),
+            await self.brain.get("/api/admin/queue/stats"),
+        )
+
+    async def maintain(self, mode: Literal["soft", "hard"], *, enabled: bool) -> dict[str, bool]:
+        """Begin or end maintenance; what holds now."""
+        answer: dict[str, bool] = await self.brain.post(
+            f"/api/admin/maintenance/{mode}", json={"enabled": enabled}
+        )
+        return answer
+
+    async def files(self, saved: Sequence[SavedFile]) -> list[File]:
+        """The bytes of the files that came out of an answer; those that expired are left out."""
+        found = []
+        for one in saved:
+            try:
+                download = await self.brain.download(f"/artifacts/{quote(one.artifact_id)}")
+            except BoundaryError as failure:
+                log.warning("artifact.missing", error=failure.code)
+                continue
+            found.append(File(one.filename, download.data))
+        return found
