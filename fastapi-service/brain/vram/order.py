@@ -5,7 +5,7 @@ Callers are served oldest first. A caller whose model is in memory gets it at on
 model is not, the head (one that is starved, else the oldest) decides what its memory is used for
 next: it chooses its victims as a whole. While somebody uses or wants those, they are served on, and
 another load that disturbs nobody may go ahead; but once the head has been overtaken `max_overtakes`
-times, or has waited for five minutes or twice its load time, the victims drain. When nobody uses
+times, or has waited for ten minutes or twice its load time, the victims drain. When nobody uses
 any of them they leave together, and the load begins when the last is gone.
 
 Three promises follow from that: nobody's model leaves while it answers, a plan that cannot be
@@ -24,7 +24,7 @@ from brain.vram.policies.view import ROUNDING_GB, Choice, Held, disturbance
 from brain.vram.residents import Place, Resident, Waiter
 from brain.vram.room import Room, room_at
 
-STARVED_SECONDS = 300.0
+STARVED_SECONDS = 600.0
 """Waits of a minute are usual on a busy box: draining at once then makes all wait longer."""
 SPARE_ROUNDS = 4
 """Every round begins, ends or refuses something, so two for each model and caller are plenty."""
