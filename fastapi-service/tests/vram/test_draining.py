@@ -50,13 +50,13 @@ def test_a_caller_who_waited_for_five_minutes_is_overtaken_no_more(play: Any) ->
 
 def test_a_slow_load_may_be_overtaken_for_twice_its_time(new_play: Any) -> None:
     roster = {
-        "slow": ModelSpec(name="slow", size_gb=400.0),
-        "other": ModelSpec(name="other", size_gb=390.0),
+        "slow": ModelSpec(name="slow", size_gb=800.0),
+        "other": ModelSpec(name="other", size_gb=790.0),
     }
-    play = new_play(roster, hard_gb=450.0).stocked()
+    play = new_play(roster, hard_gb=850.0).stocked()
     play.hold("other")
-    play.ask("slow")  # 200 s at 2 GB/s
-    play.tick(390)
+    play.ask("slow")  # 400 s at 2 GB/s
+    play.tick(790)
     assert play.state("other") == "ready"
     play.tick(20)
     assert play.state("other") == "draining"
