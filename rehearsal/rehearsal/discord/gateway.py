@@ -63,6 +63,7 @@ class Gateway:
             if line.session is not None and line.session.line is line:
                 line.session.line = None
             line.close()
+            self._state.changed()
         return socket
 
     async def _write(

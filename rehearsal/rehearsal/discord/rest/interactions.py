@@ -49,7 +49,7 @@ class Interactions:
         self._answer(interaction, int(body.get("type") or 0), given, files)
         interaction.answered_at = state.clock.monotonic()
         state.changed()
-        if request.query.get("with_response") != "true":
+        if request.query.get("with_response", "").lower() not in ("true", "1"):
             return nothing()
         return answer(self._outcome(interaction))
 
