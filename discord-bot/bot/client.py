@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 GOOD_LIFE_SECONDS = 60.0
+GUILD_READY_SECONDS = 0.3
+"""How long after the last guild the library calls itself ready; nothing here waits for all."""
+
 FATAL_CLOSES = {4004, 4010, 4011, 4012, 4013, 4014}
 PERMISSIONS = 326417632320
 """What the invitation asks for: read, write, threads, files, reactions, history."""
@@ -89,6 +92,7 @@ class BotClient(discord.Client):
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            guild_ready_timeout=GUILD_READY_SECONDS,
         )
         self._ears = ears
         self.tree = make_tree(self)
