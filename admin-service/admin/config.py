@@ -4,7 +4,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.addresses import ModelServer, OllamaServer, Url
@@ -14,7 +14,10 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 ROOT = Path(__file__).resolve().parents[2]
 """The clone this package is installed from (it is installed as editable)."""
 
-PORTS = ("brain_port", "auth_port", "rehearsal_ollama_port", "rehearsal_openai_port")
+PORTS = (
+    "brain_port", "auth_port", "rehearsal_ollama_port", "rehearsal_openai_port",
+    "rehearsal_discord_port", "bot_health_port",
+)  # fmt: skip
 
 
 class Settings(CommonSettings):
@@ -28,6 +31,11 @@ class Settings(CommonSettings):
     auth_port: Port = 8002
     rehearsal_ollama_port: Port = 11500
     rehearsal_openai_port: Port = 11501
+    rehearsal_discord_port: Port = 11502
+    bot_health_port: Port = 9997
+
+    discord_token: SecretStr | None = Field(default=None, repr=False)
+    """With it the bot runs; without it, it talks to the stand-in where models are rehearsed."""
 
     brain_url: Url = "http://127.0.0.1:8001"
     """Where `trollama` finds the brain; unset, it follows `BRAIN_PORT`."""

@@ -5,7 +5,7 @@ An exception in discord.py's parsers ends `Client.start`; a client that has ende
 again. So each life has a client of its own, and everything that must outlast it lives elsewhere.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import aiohttp
@@ -31,6 +31,10 @@ PERMISSIONS = 326417632320
 REFUSED_SIGN_IN = (
     "Discord refuses DISCORD_TOKEN. Copy the bot's token again from "
     "https://discord.com/developers/applications (Bot, Reset Token) into .env."
+)
+NOT_SET = (
+    "DISCORD_TOKEN is not set. Make a bot at https://discord.com/developers/applications and put "
+    "its token into .env."
 )
 NO_INTENTS = (
     "Discord refuses the intents. Switch on Message Content Intent and Server Members Intent at "
@@ -144,7 +148,7 @@ async def keep_connected(
     make_client: Callable[[], BotClient],
     *,
     clock: Clock,
-    on_life: Callable[[BotClient | None], Awaitable[None] | None] = lambda _: None,
+    on_life: Callable[[BotClient | None], None],
 ) -> None:
     """
     One client after another, until cancelled.
@@ -159,9 +163,9 @@ async def keep_connected(
         try:
             await _one_life(client, token)
         finally:
-            on_life(None)
             with anyio.CancelScope(shield=True), anyio.move_on_after(5):
                 await client.close()
+        on_life(None)
         if clock.monotonic() - began > GOOD_LIFE_SECONDS:
             pause = FIRST_PAUSE_SECONDS
         log.info("discord.again", pause=pause)

@@ -42,7 +42,7 @@ class Settings(CommonSettings):
 
     service_token: StrongSecret = Field(repr=False)
 
-    discord_token: SecretStr = Field(repr=False)
+    discord_token: SecretStr | None = Field(default=None, repr=False)
     """The bot's token from Discord's developer portal."""
 
     discord_api_base: Url = DISCORD_API

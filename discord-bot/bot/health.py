@@ -28,9 +28,18 @@ class Facts:
 
 @asynccontextmanager
 async def serving(
-    host: str, port: int, facts: Callable[[], Facts], *, clock: Clock
+    host: str,
+    port: int,
+    facts: Callable[[], Facts],
+    *,
+    settled: Callable[[], bool],
+    clock: Clock,
 ) -> AsyncIterator[int]:
-    """Answers while open; the port it listens on. Raises `OSError` when it cannot."""
+    """
+    Answers while open; the port it listens on. Raises `OSError` when it cannot.
+
+    It is live from the moment `settled` is true on.
+    """
 
     async def health(_: web.Request) -> web.Response:
         now = facts()
@@ -38,7 +47,7 @@ async def serving(
         return _json(head | {"service": "discord-bot", "version": VERSION} | asdict(now))
 
     async def live(_: web.Request) -> web.Response:
-        return _json({"status": "live"})
+        return _json({"status": "live"}) if settled() else web.Response(status=503)
 
     app = web.Application()
     app.router.add_get("/health", health)

@@ -14,7 +14,7 @@ from bot.chat.ask import Rules
 from bot.chat.cog import Chat
 from bot.chat.delivery import Delivery
 from bot.chat.pacing import Pace
-from bot.client import BotClient, keep_connected, use_addresses
+from bot.client import NOT_SET, BotClient, Refused, keep_connected, use_addresses
 from bot.commands.cog import Commands, command_tree
 from bot.commands.orders import Orders
 from bot.config import Settings
@@ -42,19 +42,28 @@ class Bot:
     delivery: Delivery
     listener: Listener
     commands: Commands
-    client: BotClient | None = field(default=None)
+    client: BotClient | None = None
+    _has_ended: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         """Until cancelled. Raises `bot.client.Refused`."""
+        token = self.settings.discord_token
+        if token is None:
+            raise Refused(NOT_SET)
         use_addresses(self.settings.discord_api_base, self.settings.discord_gateway_url)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.link.run)
             await keep_connected(
-                self.settings.discord_token.get_secret_value(),
+                token.get_secret_value(),
                 self._new_client,
                 clock=self.clock,
                 on_life=self._lives,
             )
+
+    @property
+    def settled(self) -> bool:
+        """Whether Discord took the token or cannot be asked now; a wrong one ends the bot."""
+        return self._has_ended or (self.client is not None and self.client.user is not None)
 
     def facts(self) -> Facts:
         """How it is, for `/health`."""
@@ -76,6 +85,7 @@ class Bot:
 
     def _lives(self, client: BotClient | None) -> None:
         self.client = client
+        self._has_ended |= client is None
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 import admin.config
 import auth.config
+import bot.config
 import brain.config
 from shared.settings import SecretSettings
 
@@ -18,6 +19,7 @@ SERVICES: list[type[BaseSettings]] = [
     brain.config.Settings,
     auth.config.Settings,
     admin.config.Settings,
+    bot.config.Settings,
 ]
 LINE = re.compile(r"^(?P<optional>#?)(?P<name>[A-Z][A-Z0-9_]+)=(?P<value>.*)$", re.MULTILINE)
 
@@ -38,7 +40,7 @@ def as_written(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(value) if isinstance(value, tuple) else f"{value}"
+    return ",".join(value) if isinstance(value, tuple | frozenset) else f"{value}"
 
 
 def test_every_setting_is_listed_and_nothing_else() -> None:

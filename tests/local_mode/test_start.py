@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("BRAIN_PORT", "AUTH_PORT", "REHEARSAL_OLLAMA_PORT", "REHEARSAL_OPENAI_PORT")
+NAMES = (
+    "BRAIN_PORT", "AUTH_PORT", "REHEARSAL_OLLAMA_PORT", "REHEARSAL_OPENAI_PORT",
+    "REHEARSAL_DISCORD_PORT", "BOT_HEALTH_PORT",
+)  # fmt: skip
 
 
 @pytest.fixture

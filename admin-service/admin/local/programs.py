@@ -8,6 +8,7 @@ from admin.config import Settings
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", "::", ""}
+STAND_IN_TOKEN = "rehearsal"  # noqa: S105 - the stand-in's, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
     """Every service this installation has, each after those it needs."""
     host = settings.bind_address
     own = f"http://{reachable(host)}"
+    plays_discord = rehearsal and settings.discord_token is None
+    has_bot = plays_discord or settings.discord_token is not None
     every = [
         Program(
             name="auth",
@@ -53,7 +56,7 @@ def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
             ports=(settings.auth_port,),
             health_url=f"{own}:{settings.auth_port}/health/live",
         ),
-        *([_rehearsal(settings)] if rehearsal else []),
+        *([_rehearsal(settings, plays_discord=plays_discord)] if rehearsal else []),
         Program(
             name="brain",
             module="brain",
@@ -62,15 +65,42 @@ def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
             health_url=f"{own}:{settings.brain_port}/health/live",
             after=("auth", "rehearsal"),
             environment={"AUTH_URL": settings.auth_address}
-            | (_scripted_models(settings) if rehearsal else {}),
+            | (_scripted_models(settings) if rehearsal else {})
+            | (_stand_in(settings) if plays_discord else {}),
         ),
+        *([_bot(settings, plays_discord=plays_discord)] if has_bot else []),
     ]
     there = [service for service in every if find_spec(f"{service.module}.__main__")]
     return [_without_absent(service, {one.name for one in there}) for service in there]
 
 
-def _rehearsal(settings: Settings) -> Program:
+def _bot(settings: Settings, *, plays_discord: bool) -> Program:
+    host, port = settings.bind_address, settings.bot_health_port
+    return Program(
+        name="bot",
+        module="bot",
+        host=host,
+        ports=(port,),
+        health_url=f"http://{reachable(host)}:{port}/health/live",
+        after=("auth", "rehearsal", "brain"),
+        environment={"AUTH_URL": settings.auth_address, "BRAIN_URL": settings.brain_address}
+        | (_stand_in(settings) if plays_discord else {}),
+    )
+
+
+def _stand_in(settings: Settings) -> dict[str, str]:
+    """Discord as the rehearsal plays it."""
+    place = f"{LOOPBACK}:{settings.rehearsal_discord_port}"
+    return {
+        "DISCORD_TOKEN": STAND_IN_TOKEN,
+        "DISCORD_API_BASE": f"http://{place}/api/v10",
+        "DISCORD_GATEWAY_URL": f"ws://{place}/gateway",
+    }
+
+
+def _rehearsal(settings: Settings, *, plays_discord: bool) -> Program:
     ollama, openai = settings.rehearsal_ollama_port, settings.rehearsal_openai_port
+    discord = settings.rehearsal_discord_port
     return Program(
         name="rehearsal",
         module="rehearsal",
@@ -78,8 +108,9 @@ def _rehearsal(settings: Settings) -> Program:
             *("--host", LOOPBACK),
             *("--ollama-port", str(ollama)),
             *("--openai-port", str(openai)),
+            *(("--discord-port", str(discord)) if plays_discord else ()),
         ),
-        ports=(ollama, openai),
+        ports=(ollama, openai, discord) if plays_discord else (ollama, openai),
         health_url=f"http://{LOOPBACK}:{ollama}/api/version",
     )
 

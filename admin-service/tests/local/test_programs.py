@@ -27,7 +27,7 @@ def test_with_rehearsal_the_brain_is_told_its_addresses() -> None:
     found = {one.name: one for one in programs(ports, rehearsal=True)}
     assert found["brain"].environment["OLLAMA_HOST"] == "http://127.0.0.1:7001"
     assert found["brain"].environment["SGLANG_ENDPOINT"] == "http://127.0.0.1:7002"
-    assert found["rehearsal"].ports == (7001, 7002)
+    assert found["rehearsal"].ports == (7001, 7002, 11502)
 
 
 def test_the_brain_follows_the_port_of_auth() -> None:
@@ -45,3 +45,22 @@ def test_the_printed_address_can_be_opened() -> None:
     found = {one.name: one for one in programs(settings(bind_address="0.0.0.0"), rehearsal=False)}
     assert found["brain"].urls == ("http://127.0.0.1:8001",)
     assert Path(found["brain"].health_url).name == "live"
+
+
+def test_without_a_token_the_bot_talks_to_the_rehearsal_of_discord() -> None:
+    found = {one.name: one for one in programs(settings(), rehearsal=True)}
+    assert found["bot"].environment["DISCORD_API_BASE"] == "http://127.0.0.1:11502/api/v10"
+    assert found["brain"].environment["DISCORD_API_BASE"] == "http://127.0.0.1:11502/api/v10"
+    assert "--discord-port" in found["rehearsal"].arguments
+
+
+def test_with_a_token_the_bot_talks_to_discord() -> None:
+    for rehearsal in (True, False):
+        found = {
+            one.name: one for one in programs(settings(discord_token="t"), rehearsal=rehearsal)
+        }
+        assert "DISCORD_API_BASE" not in found["bot"].environment
+
+
+def test_without_a_token_and_without_a_rehearsal_there_is_no_bot() -> None:
+    assert "bot" not in {one.name for one in programs(settings(), rehearsal=False)}
