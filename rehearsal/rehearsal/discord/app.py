@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from rehearsal.discord.control import Control
 from rehearsal.discord.door import API, door
 from rehearsal.discord.errors import Refused
 from rehearsal.discord.gateway import Gateway
@@ -20,6 +21,7 @@ LARGEST_BODY = 120 * 2**20
 def discord_app(discord: Discord, life: Life) -> web.Application:
     """The stand-in's REST API, gateway, CDN, page, and what no Discord has; it lives `life`."""
     state = discord.state
+    gateway = Gateway(state)
     app = web.Application(middlewares=[door(state)], client_max_size=LARGEST_BODY)
 
     async def unhandled(request: web.Request) -> web.Response:
@@ -36,8 +38,9 @@ def discord_app(discord: Discord, life: Life) -> web.Application:
         [
             *(web.route(each.method, API + each.path, each.handler) for each in api),
             web.route("*", "/api/{rest:.*}", unhandled),
-            web.get("/gateway", Gateway(state).connect),
-            web.get("/gateway/", Gateway(state).connect),
+            web.get("/gateway", gateway.connect),
+            web.get("/gateway/", gateway.connect),
+            *Control(discord, life, gateway).routes(),
             *Cdn(state).routes(),
         ]
     )

@@ -38,13 +38,9 @@ class Gateway:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self.open = True
-        """While False, connections are refused with 503."""
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one connection until either side ends it."""
-        if not self.open:
-            raise web.HTTPServiceUnavailable
         self._state.origin = f"http://{request.host}"
         socket = web.WebSocketResponse(max_msg_size=2**20, compress=False)
         await socket.prepare(request)

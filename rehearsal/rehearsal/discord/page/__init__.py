@@ -1,0 +1,1 @@
+"""The page in the browser that shows the channels as Discord would."""
