@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -33,17 +33,22 @@ import admin.config
 import auth.config
 import auth.main
 import auth.wiring
+import bot.config
 import brain.config
 import brain.main
 import brain.wiring
 from admin.cli.logins import login_file
 from admin.local.programs import programs
+from bot.client import Refused
+from bot.wiring import assembled
 from brain.catalogue.profile import ProfileError
 from brain.chat.admission import Caller
 from brain.vram.servers_file import ServersFileError
 from chat_client import Client, connected
-from rehearsal import Rehearsal
+from rehearsal import Rehearsal, playing_discord
 from rehearsal import running as rehearsing
+from rehearsal.discord import Channel, Discord, Message, Rules
+from rehearsal.discord.world import Role
 from rehearsal.faults import Fault
 from shared.clock import Clock, ManualClock, SystemClock
 from shared.errors import StoreUnavailable
@@ -414,11 +419,12 @@ async def _brain_url(stage: Stage) -> None:
     assert stage.settings(admin, BRAIN_PORT="9000").brain_address == "http://127.0.0.1:9000"
 
 
-@shows("REHEARSAL_OLLAMA_PORT", "REHEARSAL_OPENAI_PORT")
+@shows("REHEARSAL_OLLAMA_PORT", "REHEARSAL_OPENAI_PORT", "REHEARSAL_DISCORD_PORT")
 async def _rehearsal_ports(stage: Stage) -> None:
     ports = {"REHEARSAL_OLLAMA_PORT": "12500", "REHEARSAL_OPENAI_PORT": "12501"}
+    ports["REHEARSAL_DISCORD_PORT"] = "12502"
     started = {one.name: one for one in programs(stage.settings(admin, **ports), rehearsal=True)}
-    assert started["rehearsal"].ports == (12500, 12501)
+    assert started["rehearsal"].ports == (12500, 12501, 12502)
     assert started["brain"].environment["OLLAMA_HOST"] == "http://127.0.0.1:12500"
     assert started["brain"].environment["SGLANG_ENDPOINT"] == "http://127.0.0.1:12501"
 
@@ -854,6 +860,209 @@ async def _discord_api_base(stage: Stage) -> None:
             )
             assert (await bot.end_of(ask))["type"] == kind
     await runner.cleanup()
+
+
+# ------------------------------------------------------------------ Discord
+
+
+@dataclass
+class InDiscord:
+    """A stand-in Discord, the bot in it, and the brain behind it."""
+
+    discord: Discord
+    bot: Any
+
+    def own(self, channel: Channel) -> list[Message]:
+        return self.discord.messages(channel, by=self.discord.bot)
+
+    def say(self, text: str = "hello", channel: Channel | None = None) -> None:
+        named = f"@{self.discord.bot.name} {text}"
+        self.discord.say(self.discord.ada, channel or self.discord.general, named)
+
+    async def answered(self, channel: Channel) -> list[Message]:
+        """What the bot wrote there, when the end of the answer is there."""
+
+        def ended() -> bool:
+            return any("Regenerate" in str(one.components) for one in self.own(channel))
+
+        await self.discord.until(ended, seconds=20)
+        return self.own(channel)
+
+    async def thread(self) -> Channel:
+        await self.discord.until(lambda: self.discord.threads(self.discord.general), seconds=10)
+        return self.discord.threads(self.discord.general)[-1]
+
+
+@asynccontextmanager
+async def in_discord(
+    stage: Stage, discord: Discord | None = None, **variables: str | None
+) -> AsyncIterator[InDiscord]:
+    """The bot with these variables; `{brain}` and `{discord}` in them are those places."""
+    discord = discord or Discord()
+    async with (
+        stage.brain() as running,
+        playing_discord(discord, port=0) as root,
+        AsyncExitStack() as stack,
+    ):
+        stack.enter_context(stage.patch.context()).chdir(stage.folder)
+        given: dict[str, str | None] = {
+            "DISCORD_TOKEN": discord.token,
+            "DISCORD_API_BASE": f"{root}/api/v10",
+            "DISCORD_GATEWAY_URL": f"{root.replace('http', 'ws')}/gateway",
+            "BRAIN_URL": running.url,
+            "AUTH_URL": NOBODY,
+            **variables,
+        }
+        given = {
+            name: value and value.replace("{brain}", running.url.removeprefix("http://"))
+            for name, value in given.items()
+        }
+        bot_ = await stack.enter_async_context(
+            assembled(stage.settings(bot, **given), clock=SystemClock())
+        )
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        tasks.start_soon(bot_.run)
+        await discord.until(lambda: bot_.facts().status == "healthy", seconds=10)
+        yield InDiscord(discord, bot_)
+        tasks.cancel_scope.cancel()
+
+
+@shows("DISCORD_TOKEN", "DISCORD_GATEWAY_URL")
+async def _discord_token(stage: Stage) -> None:
+    for token, taken in (("a-token-of-its-own", True), ("another", False)):
+        discord = Discord(rules=Rules(token="a-token-of-its-own"))
+        async with playing_discord(discord, port=0) as root:
+            settings = stage.settings(
+                bot,
+                DISCORD_TOKEN=token,
+                DISCORD_API_BASE=f"{root}/api/v10",
+                DISCORD_GATEWAY_URL=f"{root.replace('http', 'ws')}/gateway",
+            )
+            async with assembled(settings, clock=SystemClock()) as bot_:
+                if taken:
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(bot_.run)
+                        await discord.until(lambda: discord.connected)  # noqa: B023
+                        tasks.cancel_scope.cancel()
+                else:
+                    with pytest.raises(BaseExceptionGroup, match="unhandled") as refused:
+                        await bot_.run()
+                    assert refused.group_contains(Refused, match="DISCORD_TOKEN")
+
+
+@shows("DISCORD_ALLOWED_CHANNELS")
+async def _discord_allowed_channels(stage: Stage) -> None:
+    discord = Discord()
+    async with in_discord(stage, discord, DISCORD_ALLOWED_CHANNELS=f"{discord.lab.id}") as here:
+        await _only_the_second_is_answered(here, discord.general, discord.lab)
+
+
+@shows("DISCORD_ALLOWED_GUILDS")
+async def _discord_allowed_guilds(stage: Stage) -> None:
+    discord = Discord()
+    ours = discord.add_guild("Ours", discord.ada)
+    channel = discord.add_channel("ours", guild=ours)
+    async with in_discord(stage, discord, DISCORD_ALLOWED_GUILDS=f"{ours.id}") as here:
+        await _only_the_second_is_answered(here, discord.general, channel)
+
+
+async def _only_the_second_is_answered(here: InDiscord, one: Channel, other: Channel) -> None:
+    for channel in (one, other):
+        here.say(channel=channel)
+    await here.discord.until(lambda: here.discord.threads(other), seconds=10)
+    assert here.discord.threads(one) == []
+
+
+@shows("DISCORD_ALLOWED_USERS", "DISCORD_ALLOWED_ROLES")
+async def _discord_allowed_people(stage: Stage) -> None:
+    for variable in ("DISCORD_ALLOWED_USERS", "DISCORD_ALLOWED_ROLES"):
+        discord = Discord()
+        allowed = discord.grace
+        role_id = discord.state.new_id()
+        discord.guild.roles[role_id] = Role(role_id, "friends", 0)
+        discord.guild.members[allowed.id].roles.append(role_id)
+        value = allowed.id if variable == "DISCORD_ALLOWED_USERS" else role_id
+        async with in_discord(stage, discord, **{variable: f"{value}"}):
+            for person in (discord.ada, allowed):
+                discord.say(person, discord.general, f"@{discord.bot.name} from {person.name}")
+            await discord.until(lambda: discord.threads(discord.general), seconds=10)  # noqa: B023
+            assert [one.name for one in discord.threads(discord.general)] == [
+                f"from {allowed.name}"
+            ]
+
+
+@shows("DISCORD_ADMIN_IDS")
+async def _discord_admin_ids(stage: Stage) -> None:
+    discord = Discord()
+    async with in_discord(stage, discord, DISCORD_ADMIN_IDS=f"{discord.ada.id}"):
+        for person, sees in ((discord.ada, "Queue:"), (discord.grace, "operators")):
+            used = discord.slash(person, discord.general, "status")
+            await discord.until(lambda: used.original and used.original.content, seconds=10)  # noqa: B023
+            assert used.original is not None
+            assert sees in used.original.content
+
+
+@shows("DISCORD_TALK_CHANNELS", "DISCORD_PLAIN_CHANNELS")
+async def _discord_channels(stage: Stage) -> None:
+    discord = Discord()
+    lab = f"{discord.lab.id}"
+    async with in_discord(stage, discord, DISCORD_TALK_CHANNELS=lab) as here:
+        discord.say(discord.ada, discord.lab, "hello")
+        await discord.until(lambda: discord.threads(discord.lab), seconds=10)
+    discord = Discord()
+    plain = f"{discord.general.id}"
+    async with in_discord(stage, discord, DISCORD_PLAIN_CHANNELS=plain) as here:
+        here.say()
+        assert await here.answered(discord.general)
+        assert discord.threads(discord.general) == []
+
+
+@shows("FASTAPI_WS_URL")
+async def _fastapi_ws_url(stage: Stage) -> None:
+    async with in_discord(
+        stage, BRAIN_URL=NOBODY, FASTAPI_WS_URL="ws://{brain}/ws/discord"
+    ) as here:
+        assert here.bot.link.connected
+
+
+@shows("BOT_HEALTH_PORT")
+async def _bot_health_port(stage: Stage) -> None:
+    discord, port = Discord(), free_port()
+    async with playing_discord(discord, port=0) as root:
+        await stage.process(
+            "bot",
+            live=f"http://127.0.0.1:{port}/health/live",
+            BOT_HEALTH_PORT=f"{port}",
+            DISCORD_TOKEN=discord.token,
+            DISCORD_API_BASE=f"{root}/api/v10",
+            DISCORD_GATEWAY_URL=f"{root.replace('http', 'ws')}/gateway",
+            BRAIN_URL=NOBODY,
+        )
+
+
+@shows("MAX_STREAM_CHUNK_SIZE")
+async def _max_stream_chunk_size(stage: Stage) -> None:
+    for size, several in (("200", True), ("1900", False)):
+        async with in_discord(stage, MAX_STREAM_CHUNK_SIZE=size) as here:
+            here.say("Solve x^2 + 5x + 6 = 0")
+            assert (len(await here.answered(await here.thread())) > 1) is several
+
+
+@shows("STREAM_CHUNK_INTERVAL")
+async def _stream_chunk_interval(stage: Stage) -> None:
+    settings = stage.settings(bot, STREAM_CHUNK_INTERVAL="7", DISCORD_TOKEN="t")
+    clock = ManualClock()
+    turns: list[float] = []
+
+    async def edit_twice(bot_: Any) -> None:
+        for _ in range(2):
+            await bot_.delivery.turn_to_edit(1)
+            turns.append(clock.monotonic())
+
+    async with assembled(settings, clock=clock) as bot_, anyio.create_task_group() as tasks:
+        tasks.start_soon(edit_twice, bot_)
+        await clock.advance(10)
+    assert turns == [0, pytest.approx(7)]
 
 
 # ------------------------------------------------------------------ budgets and maintenance

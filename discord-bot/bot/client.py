@@ -18,6 +18,7 @@ from discord import app_commands
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 GOOD_LIFE_SECONDS = 60.0

@@ -51,6 +51,8 @@ def show_next_steps(state: PlatformState) -> None:
     say()
     for line in models_lines(state):
         say(line)
+    for line in discord_lines(state):
+        say(line)
     say()
     say(f"Next:  {NEXT_COMMAND}")
     say("Logs:  logs/local.log")
@@ -75,6 +77,15 @@ def models_lines(state: PlatformState) -> list[str]:
         "        Their answers are scripted and say so. For real ones install Ollama",
         "        (https://ollama.com), then: ollama pull gpt-oss:20b && ./stop.sh && ./start.sh",
     ]
+
+
+def discord_lines(state: PlatformState) -> list[str]:
+    """Where the bot can be tried, or how to get one."""
+    by_name = {service.name: service for service in state.services}
+    if "bot" not in by_name:
+        return ["Discord: no bot; put DISCORD_TOKEN into .env, or try it with --rehearsal"]
+    stand_ins = by_name["rehearsal"].urls[2:] if "rehearsal" in by_name else ()
+    return [f"Discord: try the bot without a token at {url}" for url in stand_ins]
 
 
 def show_failures(state: PlatformState) -> None:
