@@ -25,6 +25,7 @@ from rehearsal.discord.page.markdown import render
         ("|a|b|\n|-|-|\n|1|2|", "<p>|a|b|<br />|-|-|<br />|1|2|</p>"),
         ("![x](https://example.org/x.png)", '<p>!<a href="https://example.org/x.png" '
          'target="_blank" rel="noreferrer">x</a></p>'),
+        ("> said\nanswered", "<blockquote><p>said</p></blockquote><p>answered</p>"),
         ("-# 7 tokens", "<p><small>7 tokens</small></p>"),
     ],
 )  # fmt: skip

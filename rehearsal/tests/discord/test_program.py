@@ -38,9 +38,7 @@ async def test_a_killed_discord_comes_back_with_its_messages(stage: Discord, url
         with anyio.fail_after(5):
             while True:
                 try:
-                    async with http.get(
-                        f"{url}/rehearsal/discord/messages?channel=general"
-                    ) as back:
+                    async with http.get(told) as back:
                         (message,) = await back.json()
                         break
                 except aiohttp.ClientError:

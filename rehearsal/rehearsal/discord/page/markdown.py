@@ -36,8 +36,21 @@ def render(text: str, names: Mapping[str, str]) -> str:
 
     `names` has what `<@id>` and `<#id>` are shown as, by id.
     """
-    html: str = _MARKDOWN.render(text, {"names": names})
+    html: str = _MARKDOWN.render(_ended_quotes(text), {"names": names})
     return html
+
+
+def _ended_quotes(text: str) -> str:
+    """In Discord a quote ends with its line; CommonMark would go on with the next one."""
+    lines: list[str] = []
+    fenced = quoted = False
+    for line in text.split("\n"):
+        if quoted and not fenced and not line.startswith(">"):
+            lines.append("")
+        fenced ^= line.lstrip().startswith("```")
+        quoted = line.startswith("> ") and not fenced
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _words(
