@@ -139,8 +139,8 @@ function drawMessage(one, first) {
       make("button", { class: each.mine ? "reaction mine" : "reaction",
         onclick: () => act("react", { message: one.id, emoji: each.emoji, on: !each.mine }) },
       `${each.emoji} ${each.count}`))),
-    one.thread && make("button", { class: "part", onclick: () => go(one.thread.id) },
-      `↳ ${one.thread.name}`),
+    one.thread && make("div", { class: "row" }, make("button",
+      { class: "part", onclick: () => go(one.thread.id) }, `↳ ${one.thread.name}`)),
     one.hidden && make("div", { class: "hidden-note" }, "Only you can see this."),
     tools(one));
 }

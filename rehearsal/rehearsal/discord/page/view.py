@@ -1,5 +1,7 @@
 """What the page shows: channels, people and messages, ready to be drawn."""
 
+import re
+
 from rehearsal.discord.page.markdown import render
 from rehearsal.discord.state import State
 from rehearsal.discord.world import EPHEMERAL, LOADING, Channel, Json, Kind, Message, Person
@@ -74,7 +76,7 @@ def _message(state: State, one: Message, person: Person, names: dict[str, str]) 
         "system": one.type == 21, "mine": one.author is person,
         "pings": person in one.mentions or one.everyone,
         "reply": None if one.replied is None else {
-            "name": one.replied.author.shown, "text": one.replied.content[:120],
+            "name": one.replied.author.shown, "text": _plain(one.replied.content, names)[:120],
         },
         "command": None if one.invoked is None else {
             "name": one.invoked["name"],
@@ -95,6 +97,10 @@ def _message(state: State, one: Message, person: Person, names: dict[str, str]) 
             "id": str(thread.id), "name": thread.name,
         },
     }  # fmt: skip
+
+
+def _plain(text: str, names: dict[str, str]) -> str:
+    return re.sub(r"<[@#]!?(\d+)>", lambda found: "@" + names.get(found[1], "unknown"), text)
 
 
 def _embed(embed: Json, names: dict[str, str]) -> Json:
