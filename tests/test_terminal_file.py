@@ -83,3 +83,20 @@ def test_refusals_reach_the_terminal_as_sentences(terminal: Terminal) -> None:
     odd = terminal.run("chat", "--json", "--file", "tool.bin", "read it")
     assert odd.returncode == 1
     assert json.loads(odd.stdout)["code"] == "file.unsupported"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("/dev/zero", "not an ordinary file"), ("nothing.txt", "is empty")]
+)
+def test_what_cannot_be_sent_is_said_before_anything_is(
+    path: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "nothing.txt").touch()
+    asked = subprocess.run(
+        [sys.executable, "-c", RUN, "chat", "--file", path, "what is it?"],
+        cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert asked.returncode == 2
+    assert said in " ".join(asked.stderr.split())
+    assert "Traceback" not in asked.stderr

@@ -19,7 +19,12 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
-QUIET = ("httpx", "httpcore", "botocore", "boto3", "urllib3", "asyncio", "strands", "mcp")
+QUIET = (
+    "httpx", "httpcore", "botocore", "boto3", "urllib3", "asyncio", "strands", "mcp", "PIL",
+    "trafilatura", "htmldate", "charset_normalizer", "discord",
+)  # fmt: skip
+SILENT = ("ddgs", "primp", "opentelemetry.context")
+"""The first two log what people search for; the last, that a stream ended early."""
 
 Record = MutableMapping[str, Any]
 
@@ -72,8 +77,8 @@ def _bridge_standard_logging(common: list[Processor], final: list[Processor], le
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Strands leaves OpenTelemetry contexts open when a stream ends early; not worth a traceback.
-    logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _with_service(service: str) -> Processor:

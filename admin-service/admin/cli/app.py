@@ -26,6 +26,17 @@ from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, AskOptions, Done
 
 READABLE: dict[str, Any] = {"exists": True, "dir_okay": False, "readable": True}
 
+
+def ordinary(paths: list[Path] | None) -> list[Path] | None:
+    """Devices, pipes and what the kernel makes up while it is read have no size to send."""
+    for path in paths or ():
+        if not path.is_file():
+            raise typer.BadParameter(f"{path} is not an ordinary file")
+        if path.stat().st_size == 0:
+            raise typer.BadParameter(f"{path} is empty")
+    return paths
+
+
 app = typer.Typer(
     help="Talk to Trollama from the terminal.", no_args_is_help=True, add_completion=False
 )
@@ -60,7 +71,11 @@ def chat(
     as_json: Annotated[bool, typer.Option("--json", help="Print the end frame.")] = False,
     file: Annotated[
         list[Path] | None,
-        typer.Option(help="A file that belongs to the question; may be repeated.", **READABLE),
+        typer.Option(
+            help="A file that belongs to the question; may be repeated.",
+            callback=ordinary,
+            **READABLE,
+        ),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Put files of the answer into this folder.", file_okay=False)

@@ -68,7 +68,8 @@ def quoted(files: Sequence[Enclosed], *, room: int) -> Quoted:
         "\n\n".join(_block(one) for one in shown),
         sum(one.tokens + HEADING_TOKENS for one in shown),
         tuple(
-            f"Only the first {_percent(after)} of {after.filename} could be read to the model"
+            f"Only the first {len(after.text):,} characters of {after.filename} fitted beside the "
+            "question"
             for before, after in zip(files, shown, strict=True)
             if len(after.text) < len(before.text)
         ),

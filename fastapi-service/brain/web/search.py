@@ -106,7 +106,12 @@ class LibrarySearch:
         except TimeoutError as late:
             raise SearchFailed("The search took too long; please try again in a moment.") from late
         except Exception as failed:
-            log.warning("search.failed", engine="ddgs", reason=type(failed).__name__)
+            log.warning(
+                "search.failed",
+                engine="ddgs",
+                reason=type(failed).__name__,
+                message="Public search engines cannot be asked; SEARCH_URL may name a SearXNG.",
+            )
             raise SearchFailed(_FAILED) from failed
         return hits_of(rows, limit, url="href", snippet="body")
 

@@ -262,7 +262,7 @@ async def test_a_file_too_long_for_the_model_is_cut_and_everybody_is_told(platfo
         )
         end = await anna.end_of(ask)
     assert end["type"] == "done"
-    assert "novel.txt could be read to the model._" in end["text"]
+    assert "characters of novel.txt fitted beside the question._" in end["text"]
     assert "It is cut" in prompts(platform)[-1]
     assert "Chapter 0:" in prompts(platform)[-1]
     assert 4_000 < asked(platform)[-1].prompt_tokens < 16_384

@@ -75,7 +75,7 @@ def _finished(document: Document, limits: Limits) -> Document:
     notes = list(document.notes)
     promised = _MEANS.get(suffix_of(document.filename), document.media_type)
     if promised != document.media_type:
-        notes.append(f"The content is {document.media_type}, other than the name says.")
+        notes.append(f"It was read as {document.media_type}; its name says otherwise.")
     if len(document.text) > limits.max_text_chars:
         notes.append(f"Only the first {limits.max_text_chars:,} characters were read.")
     text = document.text[: limits.max_text_chars]

@@ -13,6 +13,8 @@ from brain.artifacts.readers.archives import check_xml
 from brain.artifacts.readers.document import Document
 from brain.artifacts.readers.tables import Table, cut_note
 
+MAX_TITLE = 31
+"""What Excel allows; a longer one was made to be read as something else."""
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -28,7 +30,7 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
             heading = f"## {sheet.title}\n\n"
             table = Table(_rows(sheet, formulas), room - len(heading))
             if table.is_cut:
-                notes.append(cut_note(table, limits, f' of sheet "{sheet.title}"'))
+                notes.append(cut_note(table, limits, f' of sheet "{sheet.title[:MAX_TITLE]}"'))
             if table.rows:
                 texts.append(heading + table.text)
                 room -= len(texts[-1]) + len("\n\n")

@@ -62,13 +62,16 @@ class Sources:
 
 def addresses_in(text: str) -> list[str]:
     """The web addresses written out in `text`, without what ends the sentence around them."""
-    found = []
-    for match in _ADDRESS.finditer(text):
-        url = match.group().rstrip(_BEHIND)
-        while url.endswith(")") and url.count("(") < url.count(")"):
-            url = url[:-1].rstrip(_BEHIND)
-        found.append(url)
-    return found
+    return [_without_what_follows(match.group()) for match in _ADDRESS.finditer(text)]
+
+
+def _without_what_follows(url: str) -> str:
+    """A closing bracket belongs to the address if it was opened there."""
+    end, surplus = len(url), url.count(")") - url.count("(")
+    while url[end - 1] in _BEHIND or (url[end - 1] == ")" and surplus > 0):
+        surplus -= url[end - 1] == ")"
+        end -= 1
+    return url[:end]
 
 
 def plain(url: str) -> str:

@@ -240,9 +240,8 @@ def _leaving(
 
 def _choice(victims: list[tuple[Held, ...]], costs: list[float]) -> Choice:
     names = [" and ".join(one.place.model for one in some) for some in victims]
-    reason = f"without {names[0]} {costs[0]:.0f} s of loading are to be expected"
-    if len(victims) > 1:
-        reason += f", without {names[1]} {costs[1]:.0f} s"
+    reason = f"{names[0]} is least likely to be missed (about {costs[0]:.0f} s of loading later"
+    reason += f"; {names[1]}: {costs[1]:.0f} s)" if len(victims) > 1 else ")"
     return Choice(
         victims=places(victims[0]),
         policy=SetPlanner.name,

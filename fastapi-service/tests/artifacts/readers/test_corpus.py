@@ -85,14 +85,14 @@ READ = (
         "image",
         media_type="image/png",
         images=((40, 20),),
-        notes=("The content is image/png, other than the name says.",),
+        notes=("It was read as image/png; its name says otherwise.",),
     ),
     Read(
         "really a document.png",
         lambda: pdf(["A letter to the landlord"]),
         "pdf",
         "[Page 1]\nA letter to the landlord",
-        notes=("The content is application/pdf, other than the name says.",),
+        notes=("It was read as application/pdf; its name says otherwise.",),
     ),
     Read(
         "letter",

@@ -52,3 +52,7 @@ def test_nothing_can_be_added_to_an_open_address(url: str) -> None:
     sources = Sources()
     sources.open(PAGE)
     assert not sources.is_open(url)
+
+
+def test_brackets_without_end_are_no_part_of_an_address() -> None:
+    assert addresses_in("http://a/b" + ")" * 400_000) == ["http://a/b"]
