@@ -73,7 +73,6 @@ class GatewayOrder(BaseModel):
     do: Literal["drop", "reconnect", "invalidate", "forget", "silence"]
     code: int = 0
     resumable: bool = False
-    silent: bool = True
 
 
 class Settings(BaseModel):
@@ -132,6 +131,8 @@ class Control:
         state, query = self._discord.state, request.query
         person = self._person(query.get("person") or "ada")
         channel = self._channel(query.get("channel") or "general", person)
+        if channel.recipient not in (None, person):
+            channel = self._discord.dm_channel(person)
         since = int(query.get("since") or -1)
         with anyio.move_on_after(LONGEST_POLL_SECONDS):
             while state.version == since:
@@ -181,7 +182,7 @@ class Control:
             case "forget":
                 self._discord.forget_sessions()
             case "silence":
-                self._discord.fall_silent(silent=order.silent)
+                self._discord.fall_silent()
         return answer({"connected": self._discord.connected})
 
     async def settings(self, request: web.Request) -> web.Response:

@@ -33,7 +33,7 @@ def door(state: State) -> Middleware:
     @web.middleware
     async def pass_door(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith("/api/"):
-            return await handler(request)
+            return await _own_page_only(request, handler)
         state.origin = f"http://{request.host}"
         path, began = request.path.removeprefix(API), state.clock.monotonic()
         route = _route(request)
@@ -47,6 +47,14 @@ def door(state: State) -> Middleware:
         return response
 
     return pass_door
+
+
+async def _own_page_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Another page in the same browser must not speak for the people here."""
+    origin = request.headers.get("Origin")
+    if request.method != "GET" and origin not in (None, f"http://{request.host}"):
+        raise web.HTTPForbidden(text="Only the stand-in's own page may do that.")
+    return await handler(request)
 
 
 def _route(request: web.Request) -> str:

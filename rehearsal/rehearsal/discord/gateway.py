@@ -74,7 +74,7 @@ class Gateway:
                     case int():
                         await socket.close(code=frame)
                         return
-                    case _ if self._state.sessions.silent:
+                    case _ if line.silent:
                         continue
                     case _ if packed:
                         data = pack.compress(orjson.dumps(frame)) + pack.flush(zlib.Z_SYNC_FLUSH)
@@ -143,11 +143,8 @@ class Gateway:
                 "application": application, "private_channels": [], "relationships": [],
             },
         )  # fmt: skip
-        everybody = bool(intents & Intent.GUILD_MEMBERS)
         for guild in state.guilds.values() if intents & Intent.GUILDS else ():
-            channels = state.channels_of(guild)
-            body = shapes.live_guild(guild, channels, bot=state.bot.id, everybody=everybody)
-            session.tell("GUILD_CREATE", body)
+            session.tell("GUILD_CREATE", state.live_guild(guild, session))
         state.changed()
 
     def _resume(self, line: Line, payload: Json) -> None:

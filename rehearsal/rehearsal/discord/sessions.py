@@ -43,6 +43,8 @@ class Line:
         self._send: MemoryObjectSendStream[Json | int] = ends[0]
         self.frames: MemoryObjectReceiveStream[Json | int] = ends[1]
         self.session: Session | None = None
+        self.silent = False
+        """The wire stays open and nothing comes over it any more."""
 
     def send(self, frame: Json) -> None:
         """Send a frame; one that never reads is cut off."""
@@ -94,8 +96,6 @@ class Sessions:
     def __init__(self) -> None:
         self.known: dict[str, Session] = {}
         self.lines: set[Line] = set()
-        self.silent = False
-        """While set, heartbeats are not acknowledged and nothing is told."""
 
     def publish(self, event: str, payload: Json | Callable[[Session], Json], needs: Intent) -> None:
         """Tell every session that asked for `needs`; a callable makes each its own payload."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 
+from rehearsal.discord import shapes
 from rehearsal.discord.acting import (
     COMMAND,
     COMPONENT,
@@ -18,8 +19,9 @@ from rehearsal.discord.acting import (
 )
 from rehearsal.discord.faults import DiscordFaults
 from rehearsal.discord.limits import Limits
+from rehearsal.discord.sessions import Intent
 from rehearsal.discord.state import Call, Rules, State
-from rehearsal.discord.world import Channel, Guild, Interaction, Kind, Member, Message, Person
+from rehearsal.discord.world import Channel, Guild, Interaction, Kind, Member, Message, Person, Role
 from rehearsal.discord.writing import Draft, File, open_thread, post, react, remove, rewrite
 from shared.clock import Clock, SystemClock
 
@@ -84,13 +86,23 @@ class Discord:
         return person
 
     def add_guild(self, name: str, owner: Person) -> Guild:
-        """A guild; the bot learns of it when it connects next."""
+        """A guild the bot is invited to."""
         return self.state.add_guild(name, owner)
+
+    def add_role(self, name: str, *people: Person) -> Role:
+        """A role of the guild, without permissions of its own, for these people."""
+        role = Role(self.state.new_id(), name, 0)
+        self.guild.roles[role.id] = role
+        for person in people:
+            self.guild.members[person.id].roles.append(role.id)
+        body = {"guild_id": str(self.guild.id), "role": shapes.role(role)}
+        self.state.publish("GUILD_ROLE_CREATE", body, Intent.GUILDS)
+        return role
 
     def add_channel(
         self, name: str, *, kind: Kind = Kind.TEXT, guild: Guild | None = None
     ) -> Channel:
-        """A channel; the bot learns of it when it connects next."""
+        """A channel or a forum."""
         return self.state.add_channel(guild or self.guild, name, kind)
 
     def say(
@@ -227,9 +239,10 @@ class Discord:
         """Nobody can resume; the connections stay until they are dropped."""
         self.state.sessions.known.clear()
 
-    def fall_silent(self, *, silent: bool = True) -> None:
-        """Connections stay open and nothing comes over them any more."""
-        self.state.sessions.silent = silent
+    def fall_silent(self) -> None:
+        """The connections there are stay open, and nothing comes over them any more."""
+        for line in self.state.sessions.lines:
+            line.silent = True
 
     def _named(self, text: str) -> str:
         people = {each.name.lower(): each for each in self.state.people.values()}

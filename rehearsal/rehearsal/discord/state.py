@@ -188,13 +188,21 @@ class State:
         self.guilds[guild.id] = guild
         for person in (owner, self.bot):
             guild.members[person.id] = Member(person, self.now())
+        self.publish("GUILD_CREATE", lambda session: self.live_guild(guild, session), Intent.GUILDS)
         return guild
+
+    def live_guild(self, guild: Guild, session: Session) -> Json:
+        """A guild as a session gets it when it connects or is invited."""
+        everybody = bool(session.intents & Intent.GUILD_MEMBERS)
+        channels = self.channels_of(guild)
+        return shapes.live_guild(guild, channels, bot=self.bot.id, everybody=everybody)
 
     def add_channel(self, guild: Guild, name: str, kind: Kind) -> Channel:
         """A channel or a forum."""
         position = len(self.channels_of(guild))
         channel = Channel(self.new_id(), kind, name, guild.id, position=position)
         self.channels[channel.id] = channel
+        self.publish("CHANNEL_CREATE", shapes.channel(channel, bot=self.bot.id), Intent.GUILDS)
         return channel
 
     def dm_with(self, person: Person) -> Channel:

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator
 
-import anyio
 import pytest
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from discord_client import Client
+from discord_client import Client, connected
 from rehearsal import playing_discord
 from rehearsal.discord import Discord, Limit, Limits
 
@@ -36,13 +35,7 @@ async def url(stage: Discord, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @pytest.fixture
 async def bot(stage: Discord, url: str) -> AsyncIterator[Client]:
     """A client that is ready; at the end no route may have been unknown."""
-    client = Client()
-    async with anyio.create_task_group() as tasks:
-        await client.login(stage.token)
-        tasks.start_soon(client.connect)
-        with anyio.fail_after(5):
-            await client.wait_until_ready()
+    assert url
+    async with connected(stage, Client()) as client:
         yield client
-        await client.close()
-        tasks.cancel_scope.cancel()
     assert stage.unhandled == []

@@ -8,7 +8,7 @@ import aiohttp
 import discord
 import pytest
 
-from discord_client import Client
+from discord_client import Client, connected
 from rehearsal.discord import Discord
 
 
@@ -65,6 +65,41 @@ async def test_a_forgotten_session_is_begun_anew(bot: Client, stage: Discord) ->
     await stage.until(lambda: stage.connected)
     stage.say(stage.ada, stage.general, "one")
     await hears(bot, stage, "one")
+
+
+async def test_a_wire_that_falls_silent_is_left_and_nothing_is_lost(
+    stage: Discord, url: str
+) -> None:
+    assert url
+    stage.state.rules.heartbeat_seconds = 0.05
+    async with connected(stage, Client(heartbeat_timeout=0.12)) as bot:
+        stage.fall_silent()
+        stage.say(stage.ada, stage.general, "one")
+        await hears(bot, stage, "one")
+        assert "resumed" in [name for name, _ in bot.seen]
+
+
+async def test_who_sends_no_heartbeat_is_hung_up_on(stage: Discord, url: str) -> None:
+    stage.state.rules.heartbeat_seconds = 0.02
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{url}/gateway?v=10&encoding=json") as socket,
+    ):
+        await socket.receive_json()
+        await socket.receive()
+        assert socket.close_code == 4009
+
+
+async def test_guilds_channels_and_roles_come_while_connected(bot: Client, stage: Discord) -> None:
+    other = stage.add_guild("Second", stage.linus)
+    stage.add_channel("elsewhere", guild=other)
+    stage.add_role("testers", stage.grace)
+    await stage.until(lambda: bot.of("guild_role_create"))
+    assert [guild.name for guild in bot.guilds] == ["Rehearsal", "Second"]
+    assert [channel.name for channel in bot.guilds[1].channels] == ["elsewhere"]
+    stage.say(stage.grace, stage.general, "hi")
+    await hears(bot, stage, "hi")
+    assert [role.name for role in bot.of("message")[0].author.roles] == ["@everyone", "testers"]
 
 
 async def test_without_the_intent_only_what_is_for_the_bot_has_content(

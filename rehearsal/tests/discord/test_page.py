@@ -126,3 +126,21 @@ async def test_faults_and_gateway_are_set_over_http(bot: Client, stage: Discord,
         log = await door.get("log")
         assert log["unhandled"] == []
         assert log["calls"][0]["route"] == "/users/@me"
+
+
+async def test_another_page_cannot_speak_for_the_people(stage: Discord, url: str) -> None:
+    target = f"{url}/rehearsal/discord/act/say"
+    async with (
+        aiohttp.ClientSession(headers={"Origin": "https://elsewhere.example"}) as http,
+        http.post(target, json={"text": "hi"}) as answer,
+    ):
+        assert answer.status == 403
+    assert stage.messages(stage.general) == []
+
+
+async def test_a_person_sees_only_their_own_direct_messages(stage: Discord, url: str) -> None:
+    stage.dm(stage.ada, "secret")
+    channel = stage.dm_channel(stage.ada).id
+    async with aiohttp.ClientSession() as http:
+        seen = await Door(http, url).get(f"view?person=grace&channel={channel}")
+    assert seen["messages"] == []

@@ -2,7 +2,7 @@
 // The page asks for what a person sees of a channel; the answer comes when something changed.
 
 const $ = (id) => document.getElementById(id);
-const here = { person: "ada", channel: "general", version: -1, reply: null, drawn: new Map() };
+const here = { person: "ada", channel: "general", version: -1, reply: null, drawn: new Map(), bottom: true };
 let shown = null;
 let asking = new AbortController();
 
@@ -63,6 +63,7 @@ function go(channel) {
 function again() {
   here.version = -1;
   here.drawn.clear();
+  here.bottom = true;
   $("messages").replaceChildren();
   reply(null);
   asking.abort();
@@ -101,7 +102,6 @@ function drawChannels() {
 
 function drawMessages() {
   const list = $("messages");
-  const bottom = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   const wanted = new Set(shown.messages.map((one) => one.id));
   for (const [id, old] of here.drawn) {
     if (!wanted.has(id)) { old.node.remove(); here.drawn.delete(id); }
@@ -119,7 +119,11 @@ function drawMessages() {
     }
     before = one;
   }
-  if (bottom) list.scrollTop = list.scrollHeight;
+  stay();
+}
+
+function stay() {
+  if (here.bottom) $("messages").scrollTop = $("messages").scrollHeight;
 }
 
 function drawMessage(one, first) {
@@ -146,7 +150,7 @@ function drawMessage(one, first) {
 }
 
 function heading(one) {
-  const hue = Number(BigInt(one.author.id) % 360n);
+  const hue = Number((BigInt(one.author.id) * 137n) % 360n);
   const face = one.author.bot ? "var(--blurple)" : `hsl(${hue} 45% 45%)`;
   const above = one.reply ? `↰ @${one.reply.name} ${one.reply.text}` :
     one.command ? `↰ ${one.command.person} used /${one.command.name}` : null;
@@ -327,5 +331,10 @@ window.addEventListener("hashchange", () => {
   const wanted = location.hash.slice(1);
   if (wanted && wanted !== here.channel) go(wanted);
 });
+$("messages").addEventListener("scroll", () => {
+  const list = $("messages");
+  here.bottom = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+});
+new ResizeObserver(stay).observe($("messages"));
 if (location.hash.length > 1) here.channel = location.hash.slice(1);
 watch();

@@ -9,7 +9,7 @@ from rehearsal.discord.errors import Refused, invalid
 from rehearsal.discord.rest.bodies import check_message, read
 from rehearsal.discord.shapes import user
 from rehearsal.discord.state import State
-from rehearsal.discord.world import Channel, Json, Kind, May, Message
+from rehearsal.discord.world import EPHEMERAL, LOADING, Channel, Json, Kind, May, Message
 from rehearsal.discord.writing import Draft, File, post, react, remove, rewrite
 
 
@@ -73,7 +73,7 @@ class Messages:
             files,
             body.get("embeds") or [],
             body.get("components") or [],
-            int(body.get("flags") or 0),
+            int(body.get("flags") or 0) & ~(EPHEMERAL | LOADING),
             reply_to,
             body.get("nonce"),
             body.get("allowed_mentions"),
