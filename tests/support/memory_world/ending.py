@@ -17,7 +17,6 @@ from brain.vram.events import (
     Tick,
 )
 from brain.vram.memory.sample import MemorySample, Psi
-from brain.vram.order import STARVED_SECONDS
 from brain.vram.policies.planner import solve
 from brain.vram.reconcile import APART_SECONDS
 from brain.vram.residents import Place
@@ -28,9 +27,6 @@ from memory_world.world import World, fresh
 NO_STALL = Psi(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 LOAD_SECONDS = 4
 LEASE_SECONDS = 3
-STREAM_SECONDS = 150
-"""For so long others keep asking, for the models that are there."""
-
 MOST_SECONDS = 3000
 CALM_SECONDS = 65.0
 """Until no level of pressure and nothing that it holds back is left."""
@@ -80,7 +76,7 @@ def _serve_those_who_wait(world: World, begun: dict[int, float]) -> None:
     began, limit = world.at, _bound(world)
     left, hot = set(world.waiting), cycle(("mid", "small", "big", "mid", "small"))
     for second in range(MOST_SECONDS):
-        if second < STREAM_SECONDS and left:
+        if left:
             world.tickets += 1
             ticket, model = world.tickets, next(hot)
             world.waiting[ticket] = Asked(model, (world.at, ticket), world.at, False)
@@ -96,18 +92,12 @@ def _serve_those_who_wait(world: World, begun: dict[int, float]) -> None:
 
 def _bound(world: World) -> float:
     """
-    Before it come, at worst, one load for each model that is wanted, and its own: each waits until
-    it is starved, for answers under way, for an unload and for a load.
+    Before it come, at worst, one load for each model that is wanted, and its own. For each a stream
+    of one caller a second overtakes k times; then answers end, models leave and one is loaded.
     """
-    books = world.core.books
-    ahead = len({asked.model for asked in world.waiting.values()}) + len(world.boxes) + 3
-    slowest = max(
-        (books.load_seconds(Place(server, model)) for server in world.boxes for model in
-         world.boxes[server].setup.models if model != "giant"),
-        default=0.0,
-    )  # fmt: skip
-    patience = max(2 * slowest, STARVED_SECONDS) + 2.0 * LEASE_SECONDS + LOAD_SECONDS + 2.0
-    return CALM_SECONDS + ahead * patience
+    ahead = len({asked.model for asked in world.waiting.values()}) + len(world.boxes)
+    one = world.setup.options.max_overtakes + 2 * (LEASE_SECONDS + 1) + LOAD_SECONDS + 3
+    return CALM_SECONDS + ahead * one
 
 
 def _second(world: World, begun: dict[int, float], second: int) -> None:

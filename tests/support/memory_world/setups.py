@@ -74,7 +74,7 @@ class Setup:
     """Nothing fails at all; then nobody is refused what can be had."""
 
     is_crashy: bool = False
-    """Half of the loads fail."""
+    """Half of the loads fail, and few models are asked for."""
 
 
 ONE = (ServerSetup("one"),)
@@ -101,11 +101,14 @@ def setup_of(seed: int) -> Setup:
             ServerSetup(**{**{f: getattr(one, f) for f in one.__slots__}, "rehearsal": True})
             for one in servers
         )
+    honest = random.random() < 0.5
+    responsive = honest and random.random() < 0.4
+    crashy = not responsive and random.random() < 0.3
     hard = random.choice((14.0, 14.0, 20.0, 26.0))
     options = VramOptions(
         soft_gb=hard - random.choice((0.0, 2.0, 6.0)),
         hard_gb=hard,
-        breaker_enabled=random.random() < 0.7,
+        breaker_enabled=crashy or random.random() < 0.7,
         breaker_buffer_gb=random.choice((20.0, 3.0)),
         conservative=random.random() < 0.1,
         policy=random.choice(POLICIES),  # type: ignore[arg-type]  # one of the names
@@ -113,7 +116,4 @@ def setup_of(seed: int) -> Setup:
         max_overtakes=random.choice((8, 2)),
         rehearsal_takes_memory=random.random() < 0.5,
     )
-    honest = random.random() < 0.5
-    responsive = honest and random.random() < 0.4
-    crashy = not responsive and random.random() < 0.25
     return Setup(servers, options, honest, responsive, crashy)

@@ -52,7 +52,7 @@ from memory_world.servers import Box, Pending
 from memory_world.setups import LOAD_TIMEOUT_SECONDS, MACHINE_GB, ROSTER, Setup
 
 MODELS = ("big", "mid", "small", "tiny", "pinned", "giant", "nap", "remote", "unheard-of")
-GAPS = (0.0, 0.1, 0.5, 1.0, 1.0, 2.0, 5.0, 15.0, 31.0, 70.0, 301.0)
+GAPS = (0.0, 0.1, 0.5, 1.0, 1.0, 2.0, 5.0, 15.0, 31.0, 70.0, 301.0, 601.0)
 Action = Callable[["World", int, int], None]
 HARMLESS = (Say, Probe, Tell, Solve, Answer)
 
@@ -190,6 +190,8 @@ class World:
         if len(self.waiting) >= (30 if second % 64 == 0 else 10):
             return
         model = MODELS[first % len(MODELS)] if first % 7 else MODELS[first % 4]
+        if self.setup.is_crashy:
+            model = ("small", "tiny", "mid")[first % 3]
         self.tickets += 1
         arrived = self.at - 40.0 if second % 11 == 1 else None
         rank = (self.at if arrived is None else arrived, self.tickets)
