@@ -3,19 +3,14 @@
 from shared.protocol import Done, Failed, Queued, Stage, Status
 
 ASKED = "⏳ …"
-NOT_CONNECTED = (
-    "⏳ Trollama is not reachable right now; your question is kept and goes on by itself."
-)
-GOES_ON = "⏳ The connection was lost; it goes on by itself …"
+GOES_ON = "⏳ Trollama is not reachable right now; your question goes on by itself."
 DELETED = "The question was deleted, so it was stopped."
 CHANGED = "✏️ The question was changed; asking again …"
 NOTHING_TO_CANCEL = "There is nothing of yours to cancel here."
 CANCELLING = "Stopping …"
 NOT_ALLOWED = "This is for operators."
-NO_THREAD = "I may not open a thread here, so I answer in the channel."
 TOO_LATE = "The question is gone, so it cannot be asked again."
 WHOLE_ANSWER = "-# The whole answer is in the file."
-FOOTER_ROOM = 90
 
 STAGES: dict[Stage, str] = {
     "waiting": "Waiting for a free place…",

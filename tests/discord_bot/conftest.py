@@ -1,8 +1,8 @@
 """The real bot, the stand-in Discord, the real brain and the rehearsal models, in one process."""
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,18 @@ from typing import Any
 import anyio
 import pytest
 import uvicorn
+from anyio.abc import TaskGroup
 from fastapi import FastAPI
 
 import bot.config
 import brain.config
 import brain.main
 import brain.wiring
-from bot.wiring import Bot, assembled
+from bot.wiring import assembled
 from rehearsal import Rehearsal, playing_discord
 from rehearsal import running as rehearsing
 from rehearsal.discord import Channel, Discord, Limit, Limits, Message, Person
+from rehearsal.script import ScriptedReply, default_script
 from shared.clock import SystemClock
 from shared.protocol import MAX_FRAME_BYTES
 
@@ -43,10 +45,12 @@ class World:
     discord_url: str
     models: Rehearsal
     variables: dict[str, str]
-    bot: Bot | None = None
+    tasks: TaskGroup
+    ollama_url: str = ""
+    bot: Any = None
     brain: Any = None
     port: int = 0
-    _brain_scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    lives: dict[str, tuple[anyio.CancelScope, anyio.Event]] = field(default_factory=dict)
 
     async def until(self, true: Callable[[], object]) -> None:
         await self.discord.until(true, seconds=SECONDS)
@@ -68,9 +72,10 @@ class World:
     def ended(self, channel: Channel) -> list[Message]:
         return [one for one in self.own(channel) if labels(one) == ["Regenerate", "Other model"]]
 
-    @asynccontextmanager
-    async def a_bot(self, **variables: str) -> AsyncIterator[Bot]:
-        """One life of the bot; leaving ends it as a kill would."""
+    # ------------------------------------------------------------------ who lives and dies
+
+    async def start_bot(self) -> None:
+        """A bot; as far as the brain and Discord can tell it is another process."""
         given = {
             **SECRETS,
             "discord_token": self.discord.token,
@@ -79,24 +84,21 @@ class World:
             "brain_url": f"http://127.0.0.1:{self.port}",
             "auth_url": NOBODY,
             "stream_chunk_interval": "0.1",
-            **variables,
+            **self.variables,
         }
-        settings = bot.config.Settings(
-            _env_file=None, **{name.lower(): value for name, value in given.items()}
-        )
-        async with (
-            assembled(settings, clock=SystemClock()) as assembled_bot,
-            anyio.create_task_group() as tasks,
-        ):
-            tasks.start_soon(assembled_bot.run)
-            self.bot = assembled_bot
-            await self.until(lambda: assembled_bot.facts().status == "healthy")
-            yield assembled_bot
-            tasks.cancel_scope.cancel()
+        lower: dict[str, Any] = {name.lower(): value for name, value in given.items()}
+        settings = bot.config.Settings(_env_file=None, **lower)
 
-    @asynccontextmanager
-    async def a_brain(self, ollama_url: str) -> AsyncIterator[None]:
-        """One life of the brain, at the same port each time."""
+        async def live(begun: anyio.Event) -> None:
+            async with assembled(settings, clock=SystemClock()) as self.bot:
+                begun.set()
+                await self.bot.run()
+
+        await self._begin("bot", live)
+        await self.until(lambda: self.discord.connected)
+
+    async def start_brain(self) -> None:
+        """A brain at the same port each time."""
         settings = brain.config.Settings(
             _env_file=None,
             jwt_secret_key=SECRETS["JWT_SECRET_KEY"],
@@ -105,14 +107,38 @@ class World:
             auth_url=NOBODY,
             search_url=NOBODY,
             vram_profile="conservative",
-            ollama_host=ollama_url,
+            ollama_host=self.ollama_url,
             discord_api_base=f"{self.discord_url}/api/v10",
         )
-        async with brain.wiring.running(settings) as parts:
-            self.brain = parts
-            async with serving(brain.main.create_app(parts), self.port) as port:
-                self.port = port
-                yield
+
+        async def live(begun: anyio.Event) -> None:
+            async with (
+                brain.wiring.running(settings) as self.brain,
+                serving(brain.main.create_app(self.brain), self.port) as self.port,
+            ):
+                begun.set()
+                await anyio.sleep_forever()
+
+        await self._begin("brain", live)
+
+    async def kill(self, name: str) -> None:
+        """End the bot or the brain in the middle of what it does."""
+        scope, ended = self.lives.pop(name)
+        scope.cancel()
+        await ended.wait()
+
+    async def _begin(self, name: str, live: Callable[[anyio.Event], Awaitable[None]]) -> None:
+        begun, ended = anyio.Event(), anyio.Event()
+
+        async def life() -> None:
+            with anyio.CancelScope() as scope:
+                self.lives[name] = scope, ended
+                await live(begun)
+            ended.set()
+
+        self.tasks.start_soon(life)
+        with anyio.fail_after(SECONDS):
+            await begun.wait()
 
 
 @asynccontextmanager
@@ -122,12 +148,19 @@ async def serving(app: FastAPI, port: int) -> AsyncIterator[int]:
         lifespan="off", log_config=None, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
+
+    async def serve() -> None:
+        with anyio.CancelScope(shield=True):  # it closes its sockets only when it ends by itself
+            await server._serve()
+
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server._serve)
+        tasks.start_soon(serve)
         while not server.started:
             await anyio.sleep(0.005)
-        yield server.servers[0].sockets[0].getsockname()[1]
-        server.should_exit = True
+        try:
+            yield server.servers[0].sockets[0].getsockname()[1]
+        finally:
+            server.should_exit = True
 
 
 def labels(message: Message) -> list[str]:
@@ -146,20 +179,44 @@ def variables() -> dict[str, str]:
 
 
 @pytest.fixture
+def speed() -> float:
+    """How many times faster than scripted the models are; a test module may override this."""
+    return 20
+
+
+@pytest.fixture
+def replies() -> dict[str, str]:
+    """What the models say to questions in which a pattern is found."""
+    return {}
+
+
+@pytest.fixture
 async def world(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    speed: float,
+    replies: dict[str, str],
 ) -> AsyncIterator[World]:
     """No route of Discord may have been unknown at the end."""
     monkeypatch.chdir(tmp_path)
     stage = Discord(limits=Limits(write=Limit(5, 0.5), react=Limit(1, 0.03)))
-    models = Rehearsal(speed=20)
-    async with AsyncExitStack() as stack:
-        root = await stack.enter_async_context(playing_discord(stage, port=0))
-        servers = await stack.enter_async_context(rehearsing(models, ollama_port=0, openai_port=0))
-        here = World(tmp_path, stage, root, models, variables)
-        await stack.enter_async_context(here.a_brain(servers.ollama_url))
-        await stack.enter_async_context(here.a_bot(**variables))
+    script = default_script()
+    added = [ScriptedReply(match=match, text=text) for match, text in replies.items()]
+    models = Rehearsal(
+        script.model_copy(update={"replies": (*added, *script.replies)}), speed=speed
+    )
+    async with (
+        playing_discord(stage, port=0) as root,
+        rehearsing(models, ollama_port=0, openai_port=0) as servers,
+        anyio.create_task_group() as tasks,
+    ):
+        here = World(tmp_path, stage, root, models, variables, tasks, servers.ollama_url)
+        await here.start_brain()
+        await here.start_bot()
         yield here
+        for name in list(here.lives):
+            await here.kill(name)
         assert stage.unhandled == []
 
 
