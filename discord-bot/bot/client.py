@@ -72,6 +72,16 @@ def invite_url(application_id: int) -> str:
     )
 
 
+async def sign_in(client: discord.Client, token: str | None) -> None:
+    """REST without a gateway, for scripts. Raises `Refused` for a token that does not work."""
+    if not token:
+        raise Refused(NOT_SET)
+    try:
+        await client.login(token)
+    except discord.LoginFailure as refusal:
+        raise Refused(REFUSED_SIGN_IN) from refusal
+
+
 def intents() -> discord.Intents:
     """What the bot must hear (message content and members are privileged)."""
     wanted = discord.Intents.none()

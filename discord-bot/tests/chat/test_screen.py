@@ -1,0 +1,89 @@
+"""Frames in, messages out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.chat.screen import MAX_MESSAGES, Screen
+from shared.protocol import Delta, Done, Failed, Queued, Source, Status, ToClient
+
+
+def shown(*frames: ToClient, limit: int = 1900) -> list[str]:
+    screen = Screen(limit)
+    for frame in frames:
+        screen.take(frame)
+    return screen.messages()
+
+
+def delta(text: str, attempt: int = 1) -> Delta:
+    return Delta(ask_id="a", attempt=attempt, text=text)
+
+
+def done(text: str = "42", **more: object) -> Done:
+    return Done.model_validate({"ask_id": "a", "request_id": "r", "text": text, **more})
+
+
+def failed(code: str = "internal", message: str = "It broke.") -> Failed:
+    return Failed(ask_id="a", code=code, message=message)
+
+
+@pytest.mark.parametrize(
+    ("frame", "line"),
+    [
+        (Queued(ask_id="a", request_id="r", position=3), "⏳ 3rd in the queue"),
+        (Queued(ask_id="a", request_id="r", position=11), "⏳ 11th in the queue"),
+        (
+            Status(ask_id="a", stage="loading_model", model="gpt-oss:20b", eta_seconds=8.2),
+            "⏳ Loading gpt-oss:20b, about 8 s…",
+        ),
+        (Status(ask_id="a", stage="searching"), "⏳ Searching the web…"),
+        (
+            Status(ask_id="a", stage="reading_files", detail="Analyzing image with OCR…"),
+            "⏳ Analyzing image with OCR…",
+        ),
+    ],
+)
+def test_a_status_line_says_what_happens(frame: ToClient, line: str) -> None:
+    assert shown(frame) == [line]
+
+
+def test_pieces_become_the_answer() -> None:
+    assert shown(delta("4"), delta("2")) == ["42"]
+
+
+def test_a_new_attempt_starts_over() -> None:
+    assert shown(delta("half of it"), delta("4", attempt=2)) == ["4"]
+    again = Status(ask_id="a", stage="routing", attempt=2)
+    assert shown(delta("half of it"), again) == ["⏳ Choosing a model…"]
+
+
+def test_the_end_wins_over_the_pieces_and_names_route_model_and_why() -> None:
+    end = done("42", route="math", model="rnj-1:8b", why="numbers and an equation")
+    assert shown(delta("4"), end) == ["42\n-# math · rnj-1:8b · numbers and an equation"]
+
+
+def test_sources_stand_below() -> None:
+    end = done("42", sources=[Source(title="A page", url="http://a.example/b")])
+    assert shown(end) == ["42\n-# [A page](<http://a.example/b>)"]
+
+
+def test_what_was_said_before_a_failure_stays() -> None:
+    assert shown(delta("4"), failed()) == ["4\n⚠️ It broke."]
+    assert shown(failed("chat.cancelled")) == ["🛑 Stopped."]
+
+
+def test_nothing_follows_an_end() -> None:
+    assert shown(failed(), delta("4"), done()) == ["⚠️ It broke."]
+
+
+def test_an_empty_answer_is_still_a_message() -> None:
+    assert all(one.strip() or one == "\u200b" for one in shown(done("")))
+
+
+@given(st.text(max_size=3000), st.text(max_size=400), st.integers(200, 2000))
+def test_no_message_is_too_long(text: str, why: str, limit: int) -> None:
+    for end in (done(text, why=why), failed(message=why or "x")):
+        messages = shown(delta(text), end, limit=limit)
+        assert messages
+        assert all(0 < len(one) <= 2000 for one in messages)
+        assert len(messages) <= MAX_MESSAGES
