@@ -8,7 +8,7 @@ from starlette.responses import FileResponse
 
 from brain.api.deps import TheBrain, TheCaller, caller_of
 from brain.api.multipart import SentFile
-from brain.artifacts.errors import FileTooLarge
+from brain.artifacts.errors import DiskFailed, FileTooLarge
 from brain.artifacts.keeping import Kept, NoSuchFile
 from brain.chat.admission import Caller
 from brain.chat.identities import with_prefix
@@ -40,7 +40,7 @@ async def upload(
     sent = SentFile(request)
     try:
         kept = await brain.files.uploads.take(owner, await sent.begin(), sent.pieces())
-    except FileTooLarge:
+    except (FileTooLarge, DiskFailed):
         await sent.drain()
         raise
     return {

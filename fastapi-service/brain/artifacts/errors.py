@@ -6,9 +6,14 @@ InvalidRequest
    ├─ FileTooLarge      file.too_large
    ├─ FileUnsupported   file.unsupported
    └─ FileUnreadable    file.unreadable
+
+Busy
+└─ DiskFailed           store.unavailable
 """
 
-from shared.errors import InvalidRequest
+import errno
+
+from shared.errors import Busy, InvalidRequest
 
 
 class FileRefused(InvalidRequest):
@@ -38,3 +43,14 @@ class FileUnreadable(FileRefused):
     """It is of a kind that can be read, but it is damaged, empty or locked."""
 
     code = "file.unreadable"
+
+
+class DiskFailed(Busy):
+    """The disk with the files took or gave no bytes; mostly it is full."""
+
+    code = "store.unavailable"
+
+    def __init__(self, failure: OSError) -> None:
+        full = failure.errno in (errno.ENOSPC, errno.EDQUOT)
+        what = "The disk of the box is full" if full else "The disk of the box does not work"
+        super().__init__(f"{what}; please tell the operator and try again later.")

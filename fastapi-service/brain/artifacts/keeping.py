@@ -16,8 +16,8 @@ import os
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ import anyio
 import structlog
 from anyio.to_thread import run_sync
 
-from brain.artifacts.errors import FileTooLarge
+from brain.artifacts.errors import DiskFailed, FileTooLarge
 from brain.artifacts.limits import megabytes
 from shared.clock import Clock
 from shared.errors import NotFound
@@ -66,7 +66,11 @@ class Kept:
 
 
 class FileStore:
-    """All files of all people below one folder. Raises `StoreUnavailable` as the store does."""
+    """
+    All files of all people below one folder.
+
+    Raises `StoreUnavailable` as the store does, and `DiskFailed` where the disk is full or broken.
+    """
 
     def __init__(self, store: Store, *, folder: Path, quota_bytes: int, clock: Clock) -> None:
         """`quota_bytes`: what one person's files may take together."""
@@ -114,22 +118,24 @@ class FileStore:
         part = Part(self, file_id, owner, filename, self._folder / f"{file_id}{PART}")
         room = self._quota_bytes - await self._taken(owner)
         try:
-            await run_sync(self._make_folder)
-            async with await anyio.open_file(part.path, "xb", opener=_private) as file:
-                async for piece in pieces:
-                    part.size += len(piece)
-                    self._arriving[owner] += len(piece)
-                    self._check(part, limit=limit, room=room)
-                    await file.write(piece)
-                await file.flush()
-                await run_sync(os.fsync, file.wrapped.fileno())
+            with _disk():
+                await run_sync(self._make_folder)
+                async with await anyio.open_file(part.path, "xb", opener=_private) as file:
+                    async for piece in pieces:
+                        part.size += len(piece)
+                        self._arriving[owner] += len(piece)
+                        self._check(part, limit=limit, room=room)
+                        await file.write(piece)
+                    await file.flush()
+                    await run_sync(os.fsync, file.wrapped.fileno())
             yield part
         finally:
             self._arriving[owner] -= part.size
             if not self._arriving[owner]:
                 del self._arriving[owner]
             # Without waiting: this also runs when the request was cancelled.
-            part.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.path.unlink()
 
     def _check(self, part: "Part", *, limit: int, room: int) -> None:
         if part.size > limit:
@@ -163,7 +169,8 @@ class FileStore:
         arriving = self._arriving[kept.owner]
         if await self._taken(kept.owner) + arriving > self._quota_bytes:
             raise self._no_room(kept.filename)
-        await run_sync(part.path.rename, self._folder / kept.file_id)
+        with _disk():
+            await run_sync(part.path.rename, self._folder / kept.file_id)
         backstop = kept.expires_at + BACKSTOP_SECONDS
         row = asdict(kept)
         del row["file_id"]
@@ -208,7 +215,8 @@ class FileStore:
     async def read(self, kept: Kept) -> bytes:
         """Its bytes. Raises `NoSuchFile` when they are gone."""
         try:
-            return await run_sync(self.path(kept).read_bytes)
+            with _disk():
+                return await run_sync(self.path(kept).read_bytes)
         except FileNotFoundError as gone:
             raise NoSuchFile from gone
 
@@ -310,7 +318,8 @@ class FileStore:
             await self._store.write(
                 Delete(Key(TABLE, file_id)), Delete(Key(TABLE, f"of#{kept.owner}", file_id))
             )
-            await run_sync(lambda: (self._folder / file_id).unlink(missing_ok=True))
+            with _disk():
+                await run_sync(lambda: (self._folder / file_id).unlink(missing_ok=True))
         finally:
             self._leaving.discard(file_id)
         return True
@@ -356,8 +365,9 @@ class Part:
 
     async def head(self, count: int) -> bytes:
         """Its first `count` bytes."""
-        async with await anyio.open_file(self.path, "rb") as file:
-            return await file.read(count)
+        with _disk():
+            async with await anyio.open_file(self.path, "rb") as file:
+                return await file.read(count)
 
     async def keep(self, media_type: str, *, ttl_seconds: float, version: int = 1) -> Kept:
         """From here on it is a file of its owner."""
@@ -368,3 +378,15 @@ class Part:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """What the disk says, in words for people; that a file is gone is not its fault."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as failure:
+        log.warning("files.disk_failed", errno=failure.errno)
+        raise DiskFailed(failure) from failure

@@ -1,5 +1,6 @@
 """Files are their owner's, for a while, and gone afterwards with all that is known of them."""
 
+import errno
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from brain.artifacts.errors import FileTooLarge
+from brain.artifacts.errors import DiskFailed, FileTooLarge
 from brain.artifacts.keeping import TABLE, FileStore, Kept, NoSuchFile
 from shared.clock import ManualClock
 from shared.errors import StoreUnavailable
@@ -65,6 +66,24 @@ async def test_what_was_put_is_found_and_read(files: FileStore, clock: ManualClo
     assert (found.filename, found.size, found.version) == ("n.md", 4, 2)
     assert found.expires_at == clock.now() + HOUR
     assert await files.read(found) == b"\x00\xffhi"
+
+
+@pytest.mark.parametrize(
+    "step", ["pathlib.Path.mkdir", "os.fsync", "pathlib.Path.rename", "pathlib.Path.read_bytes"]
+)
+async def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing_half_kept(
+    step: str, files: FileStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as faulty, pytest.raises(DiskFailed) as told:
+        faulty.setattr(step, full)
+        await files.read(await kept(files))
+    assert told.value.message.startswith("The disk of the box is full;")
+    assert (told.value.code, told.value.retryable) == ("store.unavailable", True)
+    assert not [name for name in on_disk(folder) if name.endswith(".part")]
+    await kept(files, 900)
 
 
 async def test_only_the_brain_s_user_may_open_it(files: FileStore, folder: Path) -> None:
