@@ -41,6 +41,8 @@ def plan(report: Json) -> RenderableType:
     """What would have to go."""
     model = report["model"]
     need, free = _gb(report["need_gb"]), _gb(report["free_gb"])
+    if report["why"] == "it is in memory":
+        return _line(f"{model} is in memory on {report['server']} ({need}).")
     head = f"{model} on {report['server']} needs {need}; {free} are free."
     parts: list[RenderableType] = [_line(head)]
     if report["would_evict"]:

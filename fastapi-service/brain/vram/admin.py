@@ -81,7 +81,7 @@ class Admin:
             states.append("unloading")
         if places:
             books.decisions.appendleft(
-                Decision(at, "admin", "", (model,), "an operator asked for it")
+                Decision(at, "admin", "", (model,), "an operator unloads it")
             )
             moves.say("vram.unload_asked", "an operator unloads it", grave=False, model=model)
         if "draining" in states:

@@ -15,12 +15,16 @@ Upstream
    └─ ModelLost          backend.failed       its model left memory while it answered
 """
 
+import re
 from typing import Literal
 
 from shared.errors import Busy, Conflict, NotFound, Upstream
 
 ServerKind = Literal["ollama", "openai"]
 _TITLES: dict[ServerKind, str] = {"ollama": "Ollama", "openai": "the model server"}
+
+_NAME = re.compile(r"\w[\w.-]*([/:]\w[\w.-]*)*")
+"""What Ollama may know a model by."""
 
 
 class ModelUnavailable(NotFound):
@@ -30,10 +34,10 @@ class ModelUnavailable(NotFound):
 
     def __init__(self, model: str) -> None:
         self.model = model
-        super().__init__(
-            f"Model not available: {model} is on none of the model servers. "
-            f"To install it run `ollama pull {model}`."
-        )
+        sentence = f"Model not available: {model} is on none of the model servers."
+        if _NAME.fullmatch(model):
+            sentence += f" To install it run `ollama pull {model}`."
+        super().__init__(sentence)
 
 
 class ModelNeverFits(Conflict):
