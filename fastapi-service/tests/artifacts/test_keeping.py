@@ -77,9 +77,13 @@ async def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing_half_kept(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as faulty, pytest.raises(DiskFailed) as told:
-        faulty.setattr(step, full)
+    async def through() -> None:
         await files.read(await kept(files))
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(step, full)
+        with pytest.raises(DiskFailed) as told:
+            await through()
     assert told.value.message.startswith("The disk of the box is full;")
     assert (told.value.code, told.value.retryable) == ("store.unavailable", True)
     assert not [name for name in on_disk(folder) if name.endswith(".part")]
