@@ -20,6 +20,12 @@ USER_AGENT = "Mozilla/5.0 (compatible; Trollama/1)"
 MAX_REDIRECTS = 5
 STEP_SECONDS = 5.0
 """Limit on connecting to one address, and on the silence between two pieces."""
+_CHARSETS = re.compile(
+    r"utf-(?:8|8-sig|(?:16|32)(?:-[bl]e)?)|ascii|iso8859-\d+|iso2022_\w+|cp\d+|koi8-[rtu]|mac-\w+"
+    r"|tis-620|gbk|gb\d+|hz|big5\w*|euc_\w+|shift_jis\w*|johab"
+)
+"""Python's names of what is a charset on the web (WHATWG Encoding, section 4.2, and near kin);
+Python also calls "hex", "idna" or "unicode_escape" codecs, which fail or make halves of signs."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {
     "User-Agent": USER_AGENT,
@@ -187,7 +193,7 @@ class _Unpacking:
 
 
 def content_type(header: str) -> tuple[str, str | None]:
-    """The media type in small letters and the charset that Python knows by that name, if any."""
+    """The media type in small letters, and Python's name of the charset where it is one."""
     message = Message()
     message["Content-Type"] = header.replace("\n", " ").replace("\r", " ")
     charset = message.get_content_charset()
@@ -196,4 +202,6 @@ def content_type(header: str) -> tuple[str, str | None]:
             charset = codecs.lookup(charset).name
         except (LookupError, ValueError):
             charset = None
+    if charset is not None and not _CHARSETS.fullmatch(charset):
+        charset = None
     return (message.get_content_type() if "/" in header else ""), charset

@@ -224,6 +224,25 @@ async def test_plain_kinds_are_read_as_they_are(
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["hex", "zlib", "rot13", "idna", "punycode", "undefined", "unicode_escape", "utf-7", "base64"],
+)
+async def test_a_page_cannot_choose_a_codec_that_is_no_charset(name: str, site: Site) -> None:
+    body = b"<p>a.b \\ud800 +2AA- tea</p>"
+    site.paths["/"] = Answer(body, headers={"Content-Type": f"text/plain; charset={name}"})
+    text = (await fetcher().fetch(site.url())).text
+    assert "\\ud800 +2AA- tea" in text
+    text.encode()
+
+
+@pytest.mark.parametrize(
+    "charset", ["gb2312", "gb18030", "big5", "euc-kr", "shift_jis", "windows-1251", "macintosh"]
+)
+def test_the_charsets_of_the_web_are_known(charset: str) -> None:
+    assert content_type(f"text/plain; charset={charset}")[1] is not None
+
+
+@pytest.mark.parametrize(
     ("page", "header"),
     [
         ("<html><body><p>Grüße aus Köln und Umgebung</p></body></html>".encode("latin-1"),
