@@ -83,7 +83,7 @@ async def test_an_end_nobody_acknowledged_comes_again_after_a_restart(box: Any) 
 
 
 async def test_a_second_brain_on_the_store_takes_over_and_the_first_one_stops(box: Any) -> None:
-    box.start_all(QUEUE_WORKERS="1", REHEARSAL_SPEED="2")
+    box.start_all(QUEUE_WORKERS="1", REHEARSAL_SPEED="0.5")
     async with box.bot() as client:
         await client.hello("bot")
         ask_id = await client.ask(f"{STORY} 1", options={"model": "rnj-1:8b"})

@@ -48,4 +48,3 @@ def open_profile(name: str, *, total_gb: float | None, sglang_healthy: bool) -> 
         total_gb=total_gb,
     )
     return profile
-

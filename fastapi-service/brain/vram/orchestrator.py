@@ -97,6 +97,10 @@ class Orchestrator:
         """Own the state until cancelled; loads under way are given up then. Runs once."""
         await self._owner.run()
 
+    def close(self) -> None:
+        """When it may not have run: leave nothing open. Twice is once."""
+        self._owner.close()
+
     # ------------------------------------------------------------ using models
 
     @asynccontextmanager

@@ -96,6 +96,11 @@ class Owner:
                 self._end()
                 await self.servers.aclose()
 
+    def close(self) -> None:
+        """For an owner that never ran: let go of its inbox. Twice is once."""
+        self._inbox.close()
+        self._events.close()
+
     def _end(self) -> None:
         """Nobody is answered any more."""
         self._has_ended = True

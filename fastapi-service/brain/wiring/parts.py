@@ -121,6 +121,7 @@ async def running(
         )
         profile, watch = await open_memory(settings, clock)
         vram = orchestrator(settings, profile, clock)
+        stack.callback(vram.close)
         speaker = await stack.enter_async_context(
             Speaker(
                 vram,
