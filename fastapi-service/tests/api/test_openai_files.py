@@ -4,10 +4,15 @@ import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import openai
+import orjson
 import pytest
 from openai import AsyncOpenAI
 
+from brain.api.openai.answer import Answer
+from brain.api.openai.asked import FileSaid, SentFile, parse
+from brain.api.openai.errors import Unfit
 from made_files import pdf, picture, scanned_pdf
 
 MODEL = "rnj-1:8b"
@@ -89,3 +94,44 @@ async def test_what_cannot_be_read_is_refused_in_openais_shape(
         await ask(ai, sent)
     assert refused.value.code == code
     assert word in refused.value.message
+
+
+async def test_a_request_with_very_many_files_is_refused_before_one_is_read(
+    platform: Any, ai: Client
+) -> None:
+    with pytest.raises(openai.BadRequestError, match="at most 20 files"):
+        await ask(ai, *[{"type": "file", "file": {"file_id": "0" * 32}}] * 21)
+
+
+def test_a_body_of_very_many_parts_is_refused_before_they_are_looked_at() -> None:
+    parts = [{"type": "text", "text": 1}] * 10_001
+    body = {"model": MODEL, "messages": [{"role": "user", "content": parts}]}
+    with pytest.raises(Unfit, match="at most 10,000 parts"):
+        parse(orjson.dumps(body))
+
+
+async def test_reading_ends_with_the_client_who_asked_for_it() -> None:
+    begun, ended = anyio.Event(), anyio.Event()
+
+    async def read(sent: SentFile, where: str) -> FileSaid:
+        begun.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+        return FileSaid("", ())
+
+    async def receive() -> dict[str, Any]:
+        await begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pytest.fail("nobody is there to be told anything")
+
+    content = [{"type": "file", "file": {"file_id": "0" * 32}}]
+    body = {"model": MODEL, "messages": [{"role": "user", "content": content}]}
+    unused: Any = None
+    answer = Answer(parse(orjson.dumps(body)), unused, read=read, desk=unused, clock=unused)
+    with anyio.fail_after(5):
+        await answer({"type": "http"}, receive, send)
+    assert ended.is_set()

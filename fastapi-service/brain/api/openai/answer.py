@@ -14,7 +14,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from brain.api.openai.asked import Asked
+from brain.api.openai.asked import Asked, ReadFile
 from brain.api.openai.errors import Reported, body_of, response_of
 from brain.api.openai.told import STILL_HERE, Told, event
 from brain.chat.admission import Caller
@@ -47,16 +47,16 @@ class Answer(Response):
     def __init__(
         self,
         asked: Asked,
-        request: Request,
         caller: Caller,
         *,
+        read: ReadFile,
         desk: CompletionDesk,
         clock: Clock,
     ) -> None:
         super().__init__()
         self._asked = asked
-        self._request = request
         self._caller = caller
+        self._read = read
         self._desk = desk
         self._clock = clock
 
@@ -64,15 +64,20 @@ class Answer(Response):
         """The ASGI application this response is."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_leave_with_client, receive, tasks.cancel_scope)
-            if self._request.streams:
-                await self._stream(send)
+            try:
+                request = (await self._asked.with_files_read(self._read)).request()
+            except BoundaryError as unfit:
+                await response_of(unfit)(scope, receive, send)
             else:
-                await (await self._whole())(scope, receive, send)
+                if request.streams:
+                    await self._stream(request, send)
+                else:
+                    await (await self._whole(request))(scope, receive, send)
             tasks.cancel_scope.cancel()
 
-    async def _whole(self) -> Response:
+    async def _whole(self, request: Request) -> Response:
         try:
-            async with self._desk.ask(self._request, self._caller) as line:
+            async with self._desk.ask(request, self._caller) as line:
                 while True:
                     for frame in await line.next_frames():
                         match frame:
@@ -87,10 +92,10 @@ class Answer(Response):
         created = int(self._clock.now())
         return Told(line.request_id, created, end.model or "", rehearsal=end.rehearsal)
 
-    async def _stream(self, send: Send) -> None:
+    async def _stream(self, request: Request, send: Send) -> None:
         wire = _Wire(send)
         try:
-            async with self._desk.ask(self._request, self._caller) as line:
+            async with self._desk.ask(request, self._caller) as line:
                 told = Told(
                     line.request_id,
                     int(self._clock.now()),

@@ -71,10 +71,13 @@ async def model(model: str, brain: TheBrain, _: ThePerson) -> dict[str, Any]:
 @router.post("/chat/completions")
 async def completions(request: Request, brain: TheBrain, person: ThePerson) -> Response:
     """Continue a conversation."""
-    asked = await parse(await request.body()).with_files_read(
-        FileReader(brain.files, person.user_id)
+    return Answer(
+        parse(await request.body()),
+        person,
+        read=FileReader(brain.files, person.user_id),
+        desk=brain.completions,
+        clock=brain.clock,
     )
-    return Answer(asked, asked.request(), person, desk=brain.completions, clock=brain.clock)
 
 
 def _offers(known: list[Offer]) -> list[Offer]:
