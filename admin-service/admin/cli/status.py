@@ -35,8 +35,12 @@ async def show_status(settings: Settings, *, root: Path, console: Console) -> bo
             console.print(f"  {service.name:<10}{progress(service)}", markup=False)
         for line in models_lines(state):
             console.print(line, markup=False)
+    for reason in [] if isinstance(brain, str) else brain.get("reasons") or []:
+        console.print(f"  {printable(str(reason))}", markup=False)
     if isinstance(brain, str):
         console.print(f"\n{printable(brain)}", markup=False)
+    elif brain.get("reasons"):
+        console.print("More: trollama vram", markup=False)
     return not isinstance(brain, str)
 
 
@@ -62,5 +66,7 @@ def _brain_facts(report: dict[str, Any] | str) -> str:
         return ""
     loaded = report.get("vram", {}).get("loaded_models") or []
     facts = [f"{report.get('queue_size', 0)} waiting"]
+    if report.get("waiting_for_models"):
+        facts.append(f"{report['waiting_for_models']} waiting for a model")
     facts.append(f"loaded: {', '.join(map(str, loaded))}" if loaded else "no model loaded")
     return "; ".join(facts)

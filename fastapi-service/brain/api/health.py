@@ -40,10 +40,12 @@ async def health(brain: TheBrain) -> JSONResponse:
     store_works = await _store_works(brain)
     memory = brain.vram.status()
     warning = brain.settings.vram_psi_warning_threshold
-    hindered = hinders(findings(memory, psi_warning=warning))
+    found = findings(memory, psi_warning=warning)
     ollama_up = all(server.up for server in memory.servers if server.kind == "ollama")
     takes_asks = store_works and brain.queue.is_open
-    status: Condition = "unhealthy" if not takes_asks else "degraded" if hindered else "healthy"
+    status: Condition = (
+        "unhealthy" if not takes_asks else "degraded" if hinders(found) else "healthy"
+    )
     report = {
         "status": status,
         "timestamp": iso(brain.clock.now()),
@@ -61,7 +63,9 @@ async def health(brain: TheBrain) -> JSONResponse:
             "model_loaded": bool(memory.loaded),
         },
         "vram": _memory(memory),
+        "reasons": [one.sentence for one in found],
         "queue_size": len(brain.queue.waiting()),
+        "waiting_for_models": len(memory.waiting),
         "websocket_connections": brain.outboxes.connected,
         "rehearsal": any(server.rehearsal for server in memory.servers),
     }
