@@ -3,7 +3,7 @@ When the next edit of a channel may go out.
 
 Discord counts requests per channel and says after each how many are left and when the count begins
 anew (documentation, Rate Limits: X-RateLimit-Remaining, -Reset-After). What is left is spread over
-that time, and the last one is kept for the end of an answer.
+that time, and one for the end of each answer that grows there is kept back, up to three.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from shared.clock import Clock
 
 MAX_PLACES = 2000
-KEPT_FOR_THE_END = 1
+MOST_KEPT = 3
 LEAST_WAIT_SECONDS = 0.02
 
 
@@ -32,22 +32,20 @@ def pause_seconds(
     last_at: float,
     default_seconds: float,
     urgent: bool,
+    kept: int = 1,
 ) -> float:
     """
     Seconds to wait before the next request.
 
     `last_at` is when the one before went out (-inf: never). `urgent` is the end of an answer: it
-    may take the request that is kept back.
+    may take the `kept` requests that are kept back.
     """
-    if allowance is None:
+    if allowance is None or allowance.reset_at <= now:
         return 0.0 if urgent else max(0.0, last_at + default_seconds - now)
     rest = allowance.reset_at - now
-    if rest <= 0:
-        return 0.0
     if urgent:
         return 0.0 if allowance.remaining > 0 else rest
-    left = allowance.remaining - KEPT_FOR_THE_END
-    if left <= 0:
+    if allowance.remaining <= kept:
         return rest
     return max(0.0, min(rest, last_at + rest / allowance.remaining - now))
 
@@ -57,6 +55,7 @@ class _Place:
     last_at: float = float("-inf")
     allowance: Allowance | None = None
     urgent_waiting: int = 0
+    light_waiting: int = 0
 
 
 class Pace:
@@ -71,11 +70,13 @@ class Pace:
         """Return when a request of this kind may go to this channel; it then counts as sent."""
         place = self._place(method, channel_id)
         place.urgent_waiting += urgent
+        place.light_waiting += not urgent
         try:
             while (wait := self._wait(place, urgent=urgent)) > 0:
                 await self._clock.sleep(max(wait, LEAST_WAIT_SECONDS))
         finally:
             place.urgent_waiting -= urgent
+            place.light_waiting -= not urgent
         now = self._clock.monotonic()
         place.last_at = now
         if place.allowance is not None:
@@ -100,6 +101,7 @@ class Pace:
             last_at=place.last_at,
             default_seconds=self._interval_seconds,
             urgent=urgent,
+            kept=min(place.light_waiting, MOST_KEPT),
         )
         if wait == 0 and place.urgent_waiting and not urgent:
             return LEAST_WAIT_SECONDS  # ends of answers go first
