@@ -72,6 +72,13 @@ class NotGreeted(Malformed):
         super().__init__("Please send `hello` first.")
 
 
+class AskCrashed(BoundaryError):
+    """Something of ours broke while an ask was taken."""
+
+    def __init__(self) -> None:
+        super().__init__("Something broke here while your question was taken. Please try again.")
+
+
 @router.websocket("/ws/discord")
 async def discord(socket: WebSocket) -> None:
     """One connection for a whole bot."""
@@ -278,6 +285,10 @@ class _Relay:
         except BoundaryError as refusal:
             if frame.ask_id not in self._dropped:
                 reader.put(failed(refusal, frame.ask_id))
+        except Exception:  # a whole bot talks here: what one ask breaks must not end it
+            log.exception("socket.ask_crashed")
+            if frame.ask_id not in self._dropped:
+                reader.put(failed(AskCrashed(), frame.ask_id))
         finally:
             del self._handing[scope]
             self._in_hand[frame.ask_id] -= 1

@@ -214,11 +214,11 @@ class FileStore:
 
     async def read(self, kept: Kept) -> bytes:
         """Its bytes. Raises `NoSuchFile` when they are gone."""
-        try:
-            with _disk():
+        with _disk():
+            try:
                 return await run_sync(self.path(kept).read_bytes)
-        except FileNotFoundError as gone:
-            raise NoSuchFile from gone
+            except FileNotFoundError as gone:
+                raise NoSuchFile from gone
 
     # ------------------------------------------------------------------ held by jobs
 
@@ -275,7 +275,8 @@ class FileStore:
         """Remove what has expired and bytes without a row; how many files went."""
         gone = 0
         for name in await run_sync(self._names):
-            gone += await self._sweep(name)
+            with suppress(DiskFailed):  # it was logged, and what comes after it is to go
+                gone += await self._sweep(name)
         if gone:
             log.info("files.swept", files=gone)
         return gone
@@ -343,13 +344,11 @@ class FileStore:
 
     def _remove_if_old(self, name: str) -> bool:
         path = self._folder / name
-        try:
-            if self._clock.now() - path.stat().st_mtime < UNFINISHED_SECONDS:
-                return False
-            path.unlink()
-        except (FileNotFoundError, IsADirectoryError):
-            return False
-        return True
+        with _disk(), suppress(FileNotFoundError, IsADirectoryError):
+            if self._clock.now() - path.stat().st_mtime >= UNFINISHED_SECONDS:
+                path.unlink()
+                return True
+        return False
 
 
 @dataclass(slots=True)
@@ -382,11 +381,9 @@ def _private(path: str, flags: int) -> int:
 
 @contextmanager
 def _disk() -> Iterator[None]:
-    """What the disk says, in words for people; that a file is gone is not its fault."""
+    """What the disk says, in words for people."""
     try:
         yield
-    except FileNotFoundError:
-        raise
     except OSError as failure:
         log.warning("files.disk_failed", errno=failure.errno)
         raise DiskFailed(failure) from failure

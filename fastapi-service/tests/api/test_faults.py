@@ -3,6 +3,7 @@
 from typing import Any
 
 import anyio
+import pytest
 
 from rehearsal import Rehearsal
 from rehearsal import running as rehearsing
@@ -209,3 +210,18 @@ async def test_a_route_whose_model_is_missing_is_answered_by_the_best_that_is_th
         done = await client.end_of(await client.ask("Solve x^2 + 5x + 6 = 0"))
     assert (done["type"], done["route"], done["model"]) == ("done", "math", "gpt-oss:20b")
     assert "rnj-1:8b is not installed" in done["why"]
+
+
+async def test_an_ask_that_breaks_the_brain_ends_alone_and_not_its_connection(
+    platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    async with platform.person() as client:
+        await client.hello()
+        with monkeypatch.context() as faulty:
+            faulty.setattr("brain.chat.desk.Desk.submit", broken)
+            failed = await client.end_of(await client.ask("hello", options=PIN))
+        done = await client.end_of(await client.ask("hello", options=PIN))
+    assert (failed["code"], done["type"]) == ("internal", "done")

@@ -90,6 +90,35 @@ async def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing_half_kept(
     await kept(files, 900)
 
 
+async def test_a_part_that_went_away_is_told_in_a_sentence(files: FileStore) -> None:
+    async def come() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async with files.received(come(), owner="anna", filename="a.txt", limit=9) as part:
+        part.path.unlink()
+        with pytest.raises(DiskFailed, match="does not work"):
+            await part.keep("text/plain", ttl_seconds=HOUR)
+
+
+async def test_what_cannot_be_removed_keeps_nothing_else_from_going(
+    files: FileStore, folder: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{digit * 32}.part" for digit in "012"]
+    for name in names:
+        lay(folder, name)
+        age(folder, name, clock, 2 * HOUR)
+    unlink = Path.unlink
+
+    def stuck(path: Path, missing_ok: bool = False) -> None:
+        if path.name == names[0]:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", stuck)
+    assert await files.sweep() == 2
+    assert on_disk(folder) == names[:1]
+
+
 async def test_only_the_brain_s_user_may_open_it(files: FileStore, folder: Path) -> None:
     one = await kept(files)
     assert (mode(files.path(one)), mode(folder)) == (0o600, 0o700)
