@@ -50,6 +50,8 @@ async def test_a_deferred_answer_fills_the_message_that_waits(bot: Client, stage
     await command(bot, answer)
     stage.slash(stage.ada, stage.general, "ask", {"question": "why?"})
     await stage.until(lambda: [each.content for each in stage.messages(stage.general)] == ["WHY?"])
+    (filled,) = stage.messages(stage.general)
+    assert filled.flags == 0, "it is loading no more"
 
 
 async def test_an_answer_can_be_for_one_person_only(bot: Client, stage: Discord) -> None:

@@ -11,7 +11,7 @@ from rehearsal.discord.rest.bodies import check_message, read
 from rehearsal.discord.rest.messages import apply
 from rehearsal.discord.state import State
 from rehearsal.discord.world import EPHEMERAL, LOADING, Interaction, Json, Message
-from rehearsal.discord.writing import Draft, File, post, remove, rewrite
+from rehearsal.discord.writing import Draft, File, post, remove
 
 _PONG, _MESSAGE, _DEFER, _DEFER_UPDATE, _UPDATE, _CHOICES, _MODAL = 1, 4, 5, 6, 7, 8, 9
 
@@ -121,9 +121,7 @@ class Interactions:
         return nothing()
 
     def _fill(self, message: Message, body: Json, files: list[File]) -> None:
-        if message.flags & LOADING:
-            rewrite(self._state, message, flags=message.flags & ~LOADING)
-        apply(self._state, message, {**body, "flags": message.flags}, files)
+        apply(self._state, message, body | {"flags": message.flags & ~LOADING}, files)
 
     def _post(self, interaction: Interaction, body: Json, files: list[File]) -> Message:
         flags = int(body.get("flags") or 0)
