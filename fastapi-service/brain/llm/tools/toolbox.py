@@ -23,7 +23,7 @@ import structlog
 from brain.llm.tools.calculator import calculator_tool, work_out
 from brain.llm.tools.fetch_page import Reader, fetch_page_tool
 from brain.llm.tools.sources import Cited, Sources
-from brain.llm.tools.web_search import HITS, fitting, found, web_search_tool
+from brain.llm.tools.web_search import HITS, OneTry, fitting, found, web_search_tool
 from brain.web.errors import WebFailed
 from brain.web.fetch import Fetcher
 from brain.web.index import PageIndex
@@ -98,7 +98,7 @@ class Toolbox:
         limits: Limits = LIMITS,
         nonce: Callable[[], str] = lambda: token_hex(8),
     ) -> None:
-        self._web = web
+        self._search = OneTry(web.search)
         self._question = question
         self._show = show
         self._clock = clock
@@ -138,7 +138,7 @@ class Toolbox:
             self._show("searching", query)
             room = min(self._room, PAGE_CHARS)
             return await found(
-                self._web.search, query, sources=self._sources, room=room, nonce=self._nonce()
+                self._search, query, sources=self._sources, room=room, nonce=self._nonce()
             )
 
         return await self._call("web_search", search)
@@ -171,13 +171,16 @@ class Toolbox:
         except BoundaryError as failed:
             log.info("tool.failed", tool="look_up", code=failed.code)
             text = f"The search failed: {failed.message} Say that the web was not searched."
+        except Exception:  # pages are hostile, and libraries raise anything
+            log.exception("tool.crashed", tool="look_up")
+            text = "The search failed. Say that the web was not searched."
         self._spent += self._clock.monotonic() - began
         self._room -= len(text)
         return text
 
     async def _looked_up(self, query: str) -> str:
         self._show("searching", query)
-        hits = await self._web.search.find(query, HITS)
+        hits = await self._search.find(query, HITS)
         for hit in hits:
             self._sources.open(hit.url)
         pages: dict[str, Page] = {}
@@ -196,6 +199,8 @@ class Toolbox:
             pages[hit.url] = await self._reader.fetch(hit.url)
         except WebFailed as failed:
             log.info("tool.failed", tool="look_up", code=failed.code)
+        except Exception:  # one page of several
+            log.exception("tool.crashed", tool="look_up")
 
     def _from_snippets(self, hits: Sequence[Hit]) -> str:
         """Where no page could be read, what the search itself said of them."""
@@ -227,6 +232,9 @@ class Toolbox:
         except BoundaryError as failed:
             log.info("tool.failed", tool=tool, code=failed.code)
             text = failed.message
+        except Exception:  # as above
+            log.exception("tool.crashed", tool=tool)
+            text = f"{tool} failed. Answer with what you have."
         finally:
             self._spent += self._clock.monotonic() - began
         self._room -= len(text)

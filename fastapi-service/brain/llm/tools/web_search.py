@@ -6,11 +6,31 @@ from typing import Any
 from strands import tool
 
 from brain.llm.tools.sources import Sources
+from brain.web.errors import SearchFailed
 from brain.web.instructions import quoted_hits
 from brain.web.search import Hit, Search
 
 HITS = 6
 """Of one search; what stands further down is rarely read."""
+
+
+class OneTry:
+    """The search of one answer: what failed once is not asked again in the same words."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._failed: dict[str, SearchFailed] = {}
+
+    async def find(self, query: str, limit: int) -> list[Hit]:
+        """As `Search.find`; a failure is remembered."""
+        words = " ".join(query.casefold().split())
+        if words in self._failed:
+            raise self._failed[words]
+        try:
+            return await self._search.find(query, limit)
+        except SearchFailed as failed:
+            self._failed[words] = failed
+            raise
 
 
 async def found(search: Search, query: str, *, sources: Sources, room: int, nonce: str) -> str:

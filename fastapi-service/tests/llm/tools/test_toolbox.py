@@ -29,12 +29,14 @@ class SmallWeb:
 
     hits: list[Hit] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
+    searched: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     before: Callable[[], Awaitable[None]] = at_once
     store_is_away: bool = False
 
     async def find(self, query: str, limit: int) -> list[Hit]:
+        self.searched.append(query)
         await self.before()
         if query == "fail":
             raise SearchFailed("The web cannot be searched right now.")
@@ -254,6 +256,28 @@ async def test_looking_up_nothing_or_in_vain_is_a_sentence(desk: Desk) -> None:
     assert "The search failed: The web cannot" in await desk.box().look_up("fail")
     desk.web.hits.clear()
     assert "found nothing" in await desk.box().look_up("mills")
+
+
+async def test_a_search_that_failed_is_not_made_again_in_the_same_words(desk: Desk) -> None:
+    box = desk.box()
+    await box.look_up("fail")
+    assert "cannot be searched" in await box.web_search(" Fail")
+    await box.web_search("mills")
+    await box.web_search("mills")
+    assert desk.web.searched == ["fail", "mills", "mills"]
+
+
+async def test_what_no_page_should_be_able_to_break_still_gives_an_answer(desk: Desk) -> None:
+    async def broken() -> None:
+        if desk.web.fetched[-1:] == ["http://example.org/1"]:
+            raise UnicodeError("halves of signs")
+
+    desk.web.before = broken
+    box = desk.box("http://example.org/1", limits=Limits(call_seconds=5))
+    assert "fetch_page failed" in await box.fetch_page("http://example.org/1")
+    assert "The search failed." in await box.look_up("mills")
+    desk.web.fetched.clear()
+    assert "Text of page 2." in await box.look_up("mills")
 
 
 async def test_a_model_is_offered_what_its_route_has(desk: Desk) -> None:
