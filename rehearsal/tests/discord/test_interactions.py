@@ -174,6 +174,23 @@ async def test_in_direct_messages_a_command_has_a_user(bot: Client, stage: Disco
     await stage.until(lambda: [each.content for each in stage.messages(channel)] == ["Hello Linus"])
 
 
+async def test_people_can_do_only_what_discord_would_let_them(bot: Client, stage: Discord) -> None:
+    async def answer(interaction: discord.Interaction, _: str) -> None:
+        view = discord.ui.View()
+        view.add_item(discord.ui.Button(label="Stop", disabled=True))
+        await interaction.response.send_message("done", view=view)
+
+    await command(bot, answer)
+    with pytest.raises(NotThere, match="needs the option 'question'"):
+        stage.slash(stage.ada, stage.general, "ask")
+    with pytest.raises(NotThere, match="has no option 'party'"):
+        stage.slash(stage.ada, stage.general, "ask", {"question": "why?", "party": 1})
+    stage.slash(stage.ada, stage.general, "ask", {"question": "why?"})
+    await stage.until(lambda: stage.messages(stage.general))
+    with pytest.raises(NotThere, match="'Stop' is disabled"):
+        stage.press(stage.ada, stage.messages(stage.general)[0], "Stop")
+
+
 async def test_what_is_not_registered_cannot_be_used(bot: Client, stage: Discord) -> None:
     assert bot.is_ready()
     with pytest.raises(NotThere, match="No command 'ask'"):

@@ -150,6 +150,8 @@ async def test_the_same_nonce_makes_one_message(bot: Client, stage: Discord) -> 
 
 async def test_a_channel_can_be_closed_to_the_bot(bot: Client, stage: Discord) -> None:
     heard = await hear(bot, stage)
+    with pytest.raises(discord.Forbidden, match="Missing Permissions"):
+        await heard.delete()
     stage.general.denied = int(May.SEND_MESSAGES)
     with pytest.raises(discord.Forbidden) as mute:
         await heard.channel.send("hello")
@@ -158,5 +160,3 @@ async def test_a_channel_can_be_closed_to_the_bot(bot: Client, stage: Discord) -
     with pytest.raises(discord.Forbidden) as blind:
         await heard.channel.fetch_message(heard.id)
     assert blind.value.code == 50001
-    with pytest.raises(discord.Forbidden):
-        await heard.delete()
