@@ -80,6 +80,18 @@ async def test_the_bot_is_away_when_the_answer_ends(world: Any) -> None:
     await once(world, channel)
 
 
+async def test_the_bot_is_away_until_discord_has_forgotten_what_it_sent(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, HARD)
+    await begun(world, channel)
+    await world.kill("bot")
+    for message in channel.messages.values():
+        message.nonce = None
+    await world.start_bot()
+    await once(world, channel)
+
+
 async def test_the_brain_is_killed(world: Any) -> None:
     discord = world.discord
     channel = discord.dm_channel(discord.ada)

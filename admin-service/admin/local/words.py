@@ -71,7 +71,7 @@ def models_lines(state: PlatformState) -> list[str]:
     """Which models answer, and how to get real ones where none do."""
     if not state.rehearsal:
         return ["Models: " + " and ".join(state.model_servers)]
-    urls = next((one.urls for one in state.services if one.name == "rehearsal"), ())
+    urls = next((one.urls[:2] for one in state.services if one.name == "rehearsal"), ())
     return [
         "Models: rehearsal models at " + " and ".join(urls),
         "        Their answers are scripted and say so. For real ones install Ollama",

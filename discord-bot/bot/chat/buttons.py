@@ -22,6 +22,15 @@ def pressed(text: str) -> tuple[Press, str] | None:
     return cast(Press, press), ask_id
 
 
+def belongs_to(message: discord.Message, ask_id: str) -> bool:
+    """Whether a button below this message is of that question."""
+    return any(
+        pressed(getattr(part, "custom_id", None) or "") in [("stop", ask_id), ("again", ask_id)]
+        for row in message.components
+        for part in getattr(row, "children", [])
+    )
+
+
 def while_running(ask_id: str) -> discord.ui.View:
     """Stop."""
     return _view(_button("Stop", "stop", ask_id, discord.ButtonStyle.danger))

@@ -14,6 +14,7 @@ import structlog
 from anyio.abc import TaskGroup
 
 from bot import texts
+from bot.chat import buttons
 from bot.chat.ask import (
     Decision,
     QuestionId,
@@ -229,7 +230,7 @@ class Chat:
         return LiveAnswer(question, asker_id, Screen(self.limit), self.delivery, self.fetch)
 
     def _recover(self, ask_id: str) -> _Open | None:
-        """An answer that a bot before this one began; Discord's nonces find its messages."""
+        """An answer that a bot before this one began; it goes on in the messages it has."""
         question = parse_question_id(ask_id)
         if question is None:
             return None
@@ -237,8 +238,22 @@ class Chat:
         answer.reply = question.channel_id == question.home_id
         self._open[ask_id] = opened = _Open(answer, None)
         self._joined.add(question.channel_id)
-        self.tasks.start_soon(self._see_through, answer)
+        self.tasks.start_soon(self._go_on, answer)
         return opened
+
+    async def _go_on(self, answer: LiveAnswer) -> None:
+        question, ask_id = answer.question, answer.ask_id
+        try:
+            answer.found(
+                await self.delivery.search(
+                    question.channel_id,
+                    after=question.message_id,
+                    fits=lambda message: buttons.belongs_to(message, ask_id),
+                )
+            )
+        except (Gone, Undelivered):
+            log.info("answer.not_found", ask_id=ask_id)
+        await self._see_through(answer)
 
     async def _see_through(self, answer: LiveAnswer) -> None:
         """From the first status line to the end that was shown."""

@@ -25,6 +25,7 @@ from shared.clock import Clock
 log = structlog.get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 10.0
+SEARCHED = 100
 PERSISTENT_TRIES = 20
 """About two and a half minutes of an outage; an end that was not shown is not acknowledged."""
 
@@ -125,6 +126,26 @@ class Delivery:
             return Sent(message.id, message.content)
 
         return await self._tried("send", call, PERSISTENT_TRIES)
+
+    async def search(
+        self, channel_id: int, *, after: int, fits: Callable[[discord.Message], bool]
+    ) -> list[int]:
+        """
+        The first of our messages behind the message `after` that fits; empty without one.
+
+        For what was sent so long ago that Discord has forgotten its nonce.
+        """
+
+        async def call(client: discord.Client) -> list[int]:
+            own = client.user.id if client.user else 0
+            place = client.get_partial_messageable(channel_id)
+            behind = discord.Object(after)
+            async for message in place.history(limit=SEARCHED, after=behind, oldest_first=True):
+                if message.author.id == own and fits(message):
+                    return [message.id]
+            return []
+
+        return await self._tried("search", call, PERSISTENT_TRIES)
 
     async def edit(
         self,

@@ -85,7 +85,9 @@ class LiveAnswer:
             self._waiting.cancel()
 
     async def begin(self) -> None:
-        """Show the first status line."""
+        """Show the first status line, unless a bot before this one did."""
+        if self.shown:
+            return
         try:
             await self._send(0, self.screen.messages()[0])
         except (Gone, Undelivered):
