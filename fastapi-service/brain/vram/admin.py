@@ -74,7 +74,10 @@ class Admin:
         places = [
             place
             for place, one in books.residents.items()
-            if place.model == model and books.is_ours(place) and one.state != "unloading"
+            if place.model == model
+            and books.is_ours(place)
+            and one.state != "unloading"
+            and (one.state != "parked" or books.servers[place.server].loads)
         ]
         states = [self._unload(place, at) for place in places]
         if any(one.state == "unloading" for p, one in books.residents.items() if p.model == model):

@@ -51,7 +51,13 @@ class Placing:
         there = [place for place in places if self._is_there(place)]
         free = [place for place in there if self._is_free(place)]
         if free:
-            return min(free, key=lambda place: books.servers[place.server].leases)
+            return min(
+                free,
+                key=lambda place: (
+                    self._stands_back(waiter, place),
+                    books.servers[place.server].leases,
+                ),
+            )
         coming = sorted(filter(self._is_coming, there), key=self._is_loading)
         if coming:
             return coming[0]  # where room is made for it, lest others leave for nothing
@@ -77,6 +83,14 @@ class Placing:
         resident = self._books.residents.get(place)
         ready = resident is not None and resident.state == "ready"
         return ready and resident is not None and self._books.has_slot(place, resident)
+
+    def _stands_back(self, waiter: Waiter, place: Place) -> bool:
+        """Whether an earlier caller that needs its room was overtaken often enough."""
+        domain, books = self._books.domain_at(place), self._books
+        head = books.waiters.get(domain.head) if domain.head is not None else None
+        if head is None or place not in domain.contested or waiter.rank < head.rank:
+            return False
+        return head.overtaken >= books.options.max_overtakes
 
     def _may_be_copied(self, place: Place, there: list[Place]) -> bool:
         """A second copy in the memory of the first makes nobody leave, least of all the first."""

@@ -6,6 +6,7 @@ from brain.catalogue.models import ModelSpec, Priority
 from brain.vram.core import Core
 from brain.vram.events import (
     Acquire,
+    Answer,
     AskUnload,
     Effect,
     Event,
@@ -261,3 +262,32 @@ def test_a_probe_waits_for_the_room_that_was_made_for_it() -> None:
     assert len(pool.orders(StartLoad)) == loads
     pool.unload_ends(Place("one", "mid"))
     assert pool.orders(StartLoad)[-1] == Place("one", "small")
+
+
+def test_unloading_what_sleeps_already_changes_nothing() -> None:
+    pool = Pool("one", "sleepy")
+    pool.look("sleepy", loaded={}, nap=0.4)
+    assert pool.core.books.residents[NAP].state == "parked"
+    pool.play(AskUnload(50, "nap", pool.at))
+    assert pool.effects[-1] == Answer(50, "absent")
+    assert pool.orders(StartUnload) == []
+    pool.ask("nap")
+    assert pool.core.books.residents[NAP].charged_gb == 4.0, "awake it takes what it took"
+
+
+def test_a_caller_uses_the_copy_that_nobody_waits_to_replace() -> None:
+    pool = Pool("one", "far", max_overtakes=0, parallel=None)
+    for name in ("one", "far"):
+        pool.look(name, loaded={"mid": 9.0})
+        pool.core.books.servers["one"].draining = name == "far"
+        holder = pool.ask("mid")
+        pool.load_ends(Place(name, "mid"))
+        assert pool.granted()[holder] == Place(name, "mid")
+    pool.core.books.servers["far"].draining = True
+    pool.core.books.servers["one"].draining = False
+    pool.ask("tiny")  # and its load takes its time
+    pool.ask("small")  # needs the room of mid
+    pool.core.books.servers["far"].draining = False
+    pool.core.books.servers["far"].leases += 1  # so that one is less busy
+    caller = pool.ask("mid")
+    assert pool.granted()[caller] == Place("far", "mid")
