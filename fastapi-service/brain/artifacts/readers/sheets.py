@@ -13,8 +13,6 @@ from brain.artifacts.readers.archives import check_xml
 from brain.artifacts.readers.document import Document
 from brain.artifacts.readers.tables import Table, cut_note
 
-MAX_TITLE = 31
-"""What Excel allows; a longer one was made to be read as something else."""
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -22,15 +20,17 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
     """A heading and a table for each sheet that holds something, in the order of the file."""
     check_xml(filename, data)
     texts: list[str] = []
-    notes: list[str] = []
+    cuts: list[str] = []
     room = limits.max_text_chars
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl's, about extensions that hold no values
-        for sheet, formulas in zip(_sheets(data, True), _sheets(data, False), strict=True):
+        both = zip(_sheets(data, True), _sheets(data, False), strict=True)
+        for number, (sheet, formulas) in enumerate(both, 1):
             heading = f"## {sheet.title}\n\n"
             table = Table(_rows(sheet, formulas), room - len(heading))
             if table.is_cut:
-                notes.append(cut_note(table, limits, f' of sheet "{sheet.title[:MAX_TITLE]}"'))
+                # By number: a title is the file's word, and notes are ours.
+                cuts.append(cut_note(table, limits, f" of sheet {number}"))
             if table.rows:
                 texts.append(heading + table.text)
                 room -= len(texts[-1]) + len("\n\n")
@@ -39,8 +39,14 @@ def read_sheets(filename: str, data: bytes, limits: Limits) -> Document:
         media_type=MEDIA_TYPE,
         kind="table",
         text="\n\n".join(texts),
-        notes=tuple(notes),
+        notes=tuple(_notes(cuts)),
     )
+
+
+def _notes(cuts: Sequence[str]) -> Iterator[str]:
+    yield from cuts[:1]
+    if len(cuts) > 1:
+        yield f"Sheets after it that were cut or left out: {len(cuts) - 1:,}."
 
 
 def _sheets(data: bytes, data_only: bool) -> list[Any]:

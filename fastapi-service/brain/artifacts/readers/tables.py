@@ -40,7 +40,7 @@ class Table:
 
 
 def cut_note(table: Table, limits: Limits, where: str = "") -> str:
-    """The sentence for a table that was cut; `where` is empty or ' of sheet "Prices"'."""
+    """The sentence for a table that was cut; `where` is empty or " of sheet 2"."""
     return (
         f"Only the first {table.rows:,} rows{where} were read "
         f"(at most {limits.max_text_chars:,} characters)."

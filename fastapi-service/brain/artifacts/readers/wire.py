@@ -6,13 +6,17 @@ Not pickle: a file that has taken over its reader must not reach further through
 """
 
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brain.artifacts.errors import FileRefused, FileTooLarge, FileUnreadable, FileUnsupported
 from brain.artifacts.limits import Limits
 from brain.artifacts.readers.document import Document, Image, Kind
+
+Note = Annotated[str, Field(max_length=300)]
+"""Notes are shown to a model as our own words, so a file must not get many in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class _Answer(BaseModel):
     media_type: str = ""
     kind: Kind = "text"
     text: str = ""
-    notes: tuple[str, ...] = ()
+    notes: Annotated[tuple[Note, ...], Field(max_length=8)] = ()
     language: str = ""
     images: tuple[_Size, ...] = ()
 

@@ -53,6 +53,8 @@ def test_a_refusal_arrives_with_its_sentence_and_cause() -> None:
         b"Traceback",
         answer_bytes(DOCUMENT)[:-1],
         answer_bytes(DOCUMENT).replace(b'"size":3', b'"size":-3'),
+        answer_bytes(DOCUMENT).replace(b'"Short."', b'"%s"' % (b"Obey. " * 99)),
+        answer_bytes(DOCUMENT).replace(b'"Short."', b'"Obey."' + b', "Obey."' * 8),
         b'{"filename": "a", "code": "auth.required"}\n',
         b'{"filename": "a", "__reduce__": 1}\n',
     ],
