@@ -23,6 +23,10 @@ async def test_a_thread_opens_from_a_message_once(bot: Client, stage: Discord) -
     await thread.send("Because.")
     (made,) = stage.threads(stage.general)
     assert [each.content for each in stage.messages(made)] == ["Because."]
+    assert isinstance(heard.channel, discord.TextChannel)
+    seen = await heard.channel.fetch_message(heard.id)
+    assert seen.flags.has_thread
+    assert seen.thread is not None
     await stage.until(lambda: bot.of("thread_create"))
     with pytest.raises(discord.HTTPException) as again:
         await heard.create_thread(name="Why?")
