@@ -37,6 +37,9 @@ PICTURE_TOKENS = 1_500
 """About what a picture of the largest size takes (1568 px; 28 px patches, merged by two: 784; some
 models cut it into tiles and take twice that)."""
 
+MAX_PICTURES = 20
+"""Of one question, as many as of one file: what is beyond is neither held nor transcribed."""
+
 WANTS_WORDS = re.compile(
     r"\b(?:ocr|text|texts|read|transcri\w+|written|says?|lies|lesen|liest|steht|abschreib\w*"
     r"|abtipp\w*|texte|lis|lire|écrit|texto|lee|leer|escrito|testo|leggi|leggere|scritto|leia|ler"
@@ -71,7 +74,11 @@ class Reading:
 
         Raises `FileRefused`, `NoSuchFile`, and `FileUnsupported` for a picture where no model sees.
         """
-        documents = [await self._document(file_id, draft, tell) for file_id in draft.job.files]
+        documents: list[Document] = []
+        left = MAX_PICTURES
+        for file_id in draft.job.files:
+            documents.append(_with_pictures(await self._document(file_id, draft, tell), left))
+            left -= len(documents[-1].images)
         ocr = self._router.present(OCR_MODEL)
         sees = self._router.sees()
         for index, document in enumerate(documents):
@@ -161,6 +168,15 @@ class Reading:
         )
         draft.ends(finished)
         return "".join(pieces).strip()
+
+
+def _with_pictures(document: Document, most: int) -> Document:
+    """With the first `most` of its pictures, and a note of the others."""
+    beyond = len(document.images) - most
+    if beyond <= 0:
+        return document
+    note = f"Pictures left out, as {MAX_PICTURES} can be seen at a time: {beyond}."
+    return replace(document, images=document.images[:most], notes=(*document.notes, note))
 
 
 def _enclosed(document: Document) -> Enclosed:

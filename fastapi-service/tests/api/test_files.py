@@ -306,6 +306,17 @@ async def test_a_scanned_pdf_is_read_by_ocr_without_being_asked(platform: Any) -
     assert len(asked(platform, model="deepseek-ocr:3b")) == 2
 
 
+async def test_twenty_pictures_of_a_question_are_transcribed_and_not_one_more(
+    platform: Any,
+) -> None:
+    scans = [inline(scanned_pdf(pages=9), f"{name}.pdf") for name in "abc"]
+    async with platform.person() as anna:
+        await anna.hello()
+        end = await anna.end_of(await anna.ask("sum it up", attachments=scans))
+    assert len(asked(platform, model="deepseek-ocr:3b")) == 20
+    assert "c.pdf: Pictures left out, as 20 can be seen at a time: 7." in end["text"]
+
+
 async def test_a_picture_that_no_model_can_see_is_refused_with_advice(start: Any) -> None:
     usual = default_script()
     blind = [one for one in usual.models if "vision" not in one.capabilities]
