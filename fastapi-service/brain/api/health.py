@@ -43,9 +43,8 @@ async def health(brain: TheBrain) -> JSONResponse:
     found = findings(memory, psi_warning=warning)
     ollama_up = all(server.up for server in memory.servers if server.kind == "ollama")
     takes_asks = store_works and brain.queue.is_open
-    status: Condition = (
-        "unhealthy" if not takes_asks else "degraded" if hinders(found) else "healthy"
-    )
+    fine: Condition = "degraded" if hinders(found) else "healthy"
+    status: Condition = fine if takes_asks else "unhealthy"
     report = {
         "status": status,
         "timestamp": iso(brain.clock.now()),
