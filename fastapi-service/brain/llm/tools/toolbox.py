@@ -27,7 +27,7 @@ from brain.llm.tools.web_search import HITS, OneTry, fitting, found, web_search_
 from brain.web.errors import WebFailed
 from brain.web.fetch import Fetcher
 from brain.web.index import PageIndex
-from brain.web.instructions import quoted, quoted_hits
+from brain.web.instructions import quoted_hits
 from brain.web.page import Page
 from brain.web.search import Hit, Search
 from shared.clock import Clock
@@ -42,6 +42,8 @@ LEAST_ROOM = 500
 """Characters; less is not worth a call."""
 PAGE_CHARS = 6000
 """Of one page, about 1500 tokens."""
+SHOWN_CHARS = 200
+"""Of what a model searches for or opens, in the status of its answer."""
 PAGES_AT_FIRST = 3
 """How many hits are read when a search is made before the model speaks."""
 
@@ -135,7 +137,7 @@ class Toolbox:
         """What a search found, or a sentence."""
 
         async def search() -> str:
-            self._show("searching", query)
+            self._show("searching", query[:SHOWN_CHARS])
             room = min(self._room, PAGE_CHARS)
             return await found(
                 self._search, query, sources=self._sources, room=room, nonce=self._nonce()
@@ -147,7 +149,7 @@ class Toolbox:
         """What a page says about `looking_for`, else about the question, or a sentence."""
 
         async def read() -> str:
-            self._show("reading_page", url)
+            self._show("reading_page", url[:SHOWN_CHARS])
             page = await self._reader.fetch(url)
             return await self._quoted([page], looking_for or self._question, PAGE_CHARS)
 
@@ -160,7 +162,8 @@ class Toolbox:
     async def look_up(self, query: str) -> str:
         """
         Search for `query` and read the first pages, before the model speaks: what they say about
-        the question, as numbered sources, or a sentence. Nothing of it is a call of the model.
+        the question, as numbered sources; where none could be read the results, which are no
+        sources; or a sentence. Nothing of it is a call of the model.
         """
         began = self._clock.monotonic()
         try:
@@ -179,7 +182,7 @@ class Toolbox:
         return text
 
     async def _looked_up(self, query: str) -> str:
-        self._show("searching", query)
+        self._show("searching", query[:SHOWN_CHARS])
         hits = await self._search.find(query, HITS)
         for hit in hits:
             self._sources.open(hit.url)
@@ -191,7 +194,7 @@ class Toolbox:
         in_order = [pages[hit.url] for hit in hits if hit.url in pages]
         if in_order:
             return await self._quoted(in_order, self._question, self._room)
-        return self._from_snippets(hits)
+        return quoted_hits(fitting(hits, self._room), self._nonce())
 
     async def _into(self, pages: dict[str, Page], hit: Hit) -> None:
         self._show("reading_page", hit.url)
@@ -201,17 +204,6 @@ class Toolbox:
             log.info("tool.failed", tool="look_up", code=failed.code)
         except Exception:  # one page of several
             log.exception("tool.crashed", tool="look_up")
-
-    def _from_snippets(self, hits: Sequence[Hit]) -> str:
-        """Where no page could be read, what the search itself said of them."""
-        kept = [hit for hit in fitting(hits, self._room) if hit.snippet]
-        if not kept:
-            return quoted_hits([], self._nonce())
-        nonce = self._nonce()
-        return "\n\n".join(
-            quoted(self._sources.cite(hit.url, hit.title), hit.url, hit.title, hit.snippet, nonce)
-            for hit in kept
-        )
 
     async def _quoted(self, pages: Sequence[Page], question: str, most: int) -> str:
         room = min(most, self._room)

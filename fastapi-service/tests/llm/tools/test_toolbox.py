@@ -244,12 +244,20 @@ async def test_looking_up_does_not_wait_for_a_slow_page(desk: Desk) -> None:
     assert urls(box) == ["1", "3"]
 
 
-async def test_without_any_page_the_results_are_the_sources(desk: Desk) -> None:
+async def test_results_of_which_no_page_was_read_are_shown_and_are_no_sources(desk: Desk) -> None:
     desk.web.pages.clear()
     box = desk.box()
     text = await box.look_up("mills")
     assert "Snippet 2" in text
-    assert urls(box) == ["1", "2", "3", "4", "5", "6"]
+    assert "Source [" not in text
+    assert urls(box) == []
+
+
+async def test_what_is_shown_of_a_call_is_short(desk: Desk) -> None:
+    box = desk.box()
+    await box.web_search("mills " * 99)
+    await box.fetch_page("http://example.org/" + "x" * 999)
+    assert [len(detail or "") for stage, detail in desk.shown if detail] == [200, 200]
 
 
 async def test_looking_up_nothing_or_in_vain_is_a_sentence(desk: Desk) -> None:
