@@ -42,6 +42,8 @@ BACKSTOP_SECONDS = 30 * 24 * 3600.0
 """The store removes rows this long after their hour, should a sweep never come."""
 
 PAGE = 200
+MAX_FILES = 500
+"""Of one person: each also costs rows, and a look at every sweep, however small it is."""
 
 
 class NoSuchFile(NotFound):
@@ -150,18 +152,20 @@ class FileStore:
     def _no_room(self, filename: str) -> FileTooLarge:
         return FileTooLarge(
             filename,
-            f"does not fit: your files may take {megabytes(self._quota_bytes)} together until the "
-            "first of them expire. Please try again later or send a smaller file.",
+            f"does not fit: {MAX_FILES} files of {megabytes(self._quota_bytes)} together are kept "
+            "until the first of them expire. Please try again later or send a smaller file.",
         )
 
     async def _taken(self, owner: str) -> int:
+        """Bytes of the quota; all of them where there are `MAX_FILES`."""
         now = self._clock.now()
         rows = await self._store.query(TABLE, f"of#{owner}")
-        return sum(
+        sizes = [
             row.item["size"]
             for row in rows
             if row.item["expires_at"] > now or row.sk in self._holds
-        )
+        ]
+        return sum(sizes) if len(sizes) < MAX_FILES else self._quota_bytes
 
     async def keep(self, part: "Part", kept: Kept) -> None:
         """The bytes get their final name, then their rows. Raises `FileTooLarge` (quota)."""

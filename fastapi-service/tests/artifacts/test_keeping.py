@@ -205,6 +205,17 @@ async def test_a_person_s_files_have_room_together(files: FileStore) -> None:
     await kept(files, 1000, owner="bert")
 
 
+async def test_files_of_a_person_are_limited_in_number_however_small(
+    files: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brain.artifacts.keeping.MAX_FILES", 3)
+    for _ in range(3):
+        await kept(files, 1)
+    with pytest.raises(FileTooLarge, match="does not fit: 3 files"):
+        await kept(files, 1)
+    await kept(files, 1, owner="bert")
+
+
 async def test_room_comes_back_when_files_expire(files: FileStore, clock: ManualClock) -> None:
     await kept(files, 1000)
     await clock.advance(HOUR)
