@@ -83,7 +83,7 @@ def discord_lines(state: PlatformState) -> list[str]:
     """Where the bot can be tried, or how to get one."""
     by_name = {service.name: service for service in state.services}
     if "bot" not in by_name:
-        return ["Discord: no bot; put DISCORD_TOKEN into .env, or try it with --rehearsal"]
+        return ["Discord: no bot; for one put DISCORD_TOKEN into .env and start again"]
     stand_ins = by_name["rehearsal"].urls[2:] if "rehearsal" in by_name else ()
     return [f"Discord: try the bot without a token at {url}" for url in stand_ins]
 

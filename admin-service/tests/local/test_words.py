@@ -47,6 +47,20 @@ def test_real_models_are_named_by_address(capsys: pytest.CaptureFixture[str]) ->
     assert "rehearsal" not in said
 
 
+def test_the_bot_can_be_tried_where_discord_is_rehearsed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    urls = ("http://r:1", "http://r:2", "http://r:3")
+    one = ServiceState(name="rehearsal", state="live", urls=urls)
+    bot = ServiceState(name="bot", state="live", urls=("http://b",))
+    show_next_steps(platform(one, bot, rehearsal=True))
+    said = capsys.readouterr().out
+    assert "try the bot without a token at http://r:3\n" in said
+    assert "rehearsal models at http://r:1 and http://r:2\n" in said
+    show_next_steps(platform(bot))
+    assert "Discord" not in capsys.readouterr().out
+
+
 def test_a_failure_comes_with_its_reason_and_last_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
