@@ -10,9 +10,12 @@ until it is known which of them became the job.
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+import anyio
+
+from brain.artifacts.errors import DiskFailed
 from brain.artifacts.keeping import FileStore, NoSuchFile
 from brain.artifacts.uploads import Uploads
 from brain.chat.books import Entry
@@ -77,7 +80,9 @@ class Attachments:
                 self._files.still_held({job.request_id: arrival.file_ids})
             self._files.release(arrival.name)
             if not (arrival.is_job or arrival.may_be_job):
-                await self._drop(arrival, job.user_id)
+                # Also when the ask was cancelled. What cannot go now goes with a sweep.
+                with anyio.CancelScope(shield=True), suppress(StoreUnavailable, DiskFailed):
+                    await self._drop(arrival, job.user_id)
 
     async def _take(
         self, attachment: Attachment, number: int, arrival: Arrival, job: Job, *, by_service: bool
