@@ -36,6 +36,20 @@ def test_what_is_no_address_is_refused(given: str) -> None:
             settings(**{name: given})
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["http://user:hush@box", "user:hush@box:1", "http://box/v1?key=hush", "box?key=hush", "b#hush"],
+)
+def test_a_model_server_with_a_password_or_a_key_in_its_address_is_refused(given: str) -> None:
+    for name in ("ollama_host", "sglang_endpoint"):
+        with pytest.raises(ValidationError) as refusal:
+            settings(**{name: given})
+        said = explain(refusal.value)
+        assert f"{name.upper()} must be an address like" in said
+        assert "without user, password, query or fragment" in said
+        assert "hush" not in said
+
+
 def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VRAM_HARD_LIMIT_GB", "OLLAMA_HOST", "QUEUE_WORKERS"):
         monkeypatch.setenv(name, "")

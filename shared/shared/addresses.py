@@ -13,6 +13,10 @@ HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*(%\w+)?")
 
 USUAL_PORTS = {"http": 80, "https": 443}
 EXAMPLE = "must be an address like http://host:port"
+BARE = (
+    "must be an address like http://host:port without user, password, query or fragment: "
+    "where servers are is shown to everybody"
+)
 
 
 def _parsed(text: str) -> SplitResult:
@@ -25,6 +29,19 @@ def _parsed(text: str) -> SplitResult:
     if url.scheme not in USUAL_PORTS or not HOST.fullmatch(url.hostname or ""):
         raise ValueError(EXAMPLE)
     return url
+
+
+def refuse_secrets(url: str) -> None:
+    """Raises `ValueError` for a part of a server's address that may hold a password or a key."""
+    parts = urlsplit(url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(BARE)
+
+
+def place_of(url: str) -> str:
+    """`scheme://host:port` alone, which is what is shown and logged."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _place(host: str, port: int | None) -> str:
@@ -41,6 +58,7 @@ def _url(text: str) -> str:
 def _model_server(text: str) -> str:
     """`host:port` becomes a URL, an address that means "everywhere" the loopback one."""
     text = text.strip()
+    refuse_secrets(text if "://" in text else f"//{text}")
     if text.count(":") > 1 and "[" not in text and "://" not in text:
         text = f"[{text}]"  # a bare IPv6 address
     url = _parsed(text if "://" in text else f"http://{text}")

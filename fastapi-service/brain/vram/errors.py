@@ -18,6 +18,7 @@ Upstream
 import re
 from typing import Literal
 
+from shared.addresses import place_of
 from shared.errors import Busy, Conflict, NotFound, Upstream
 
 ServerKind = Literal["ollama", "openai"]
@@ -97,7 +98,7 @@ class BackendUnreachable(Upstream):
     def __init__(self, url: str, reason: str, *, kind: ServerKind = "ollama") -> None:
         self.url = url
         self.reason = reason
-        super().__init__(f"Failed to connect to {_TITLES[kind]} at {url}: {reason}.")
+        super().__init__(f"Failed to connect to {_TITLES[kind]} at {place_of(url)}: {reason}.")
 
 
 class BackendFailed(Upstream):

@@ -9,6 +9,7 @@ from brain.vram.backends.base import Backend
 from brain.vram.domains import ServerLimits
 from brain.vram.orchestrator import Orchestrator
 from brain.vram.servers_file import ANY_MODEL, ServerEntry, ServersFile
+from shared.addresses import place_of
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Fleet:
     def _use(self, one: ServerEntry) -> None:
         if one.name not in self._backends:
             self._backends[one.name] = self._open_backend(one)
-            log.info("fleet.added", server=one.name, kind=one.kind, url=one.url)
+            log.info("fleet.added", server=one.name, kind=one.kind, url=place_of(one.url))
         else:
             log.info("fleet.limited", server=one.name)
         self._entries[one.name] = one

@@ -26,6 +26,7 @@ import anyio
 import structlog
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from shared.addresses import refuse_secrets
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -214,9 +215,14 @@ def _address(row: _Row) -> str:
     where = "url" if row.url is not None else "ip"
     address = row.url or f"http://{f'[{row.ip}]' if ':' in (row.ip or '') else row.ip}:{row.port}"
     try:
-        return str(_url.validate_python(address)).rstrip("/")
-    except ValidationError as invalid:
-        raise ValueError(f"field {where}: {address!r} is no HTTP address") from invalid
+        url = str(_url.validate_python(address))
+    except ValidationError as invalid:  # the sentence is logged, so it does not repeat the address
+        raise ValueError(f"field {where}: must be an address like http://host:port") from invalid
+    try:
+        refuse_secrets(url)
+    except ValueError as secret:
+        raise ValueError(f"field {where}: {secret}") from secret
+    return url.rstrip("/")
 
 
 def _sentences(invalid: ValidationError) -> list[str]:

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from brain.api.vram.condition import condition, findings, hinders
-from brain.api.vram.told import memory_told, usage_pct
+from brain.api.vram.told import memory_told, status_told, usage_pct
 from brain.catalogue.models import Priority
+from brain.config import Settings
 from brain.vram.breaker import BreakerStatus
+from brain.vram.errors import BackendUnreachable
 from brain.vram.memory.sample import MemorySample, Psi
 from brain.vram.pressure import Level
 from brain.vram.status import LoadedModel, ServerStatus, Status
@@ -87,3 +89,11 @@ def test_nothing_is_invented_before_the_first_reading() -> None:
         "total_gb", "used_gb", "available_gb", "usage_pct", "psi_some_avg10", "psi_full_avg10",
         "read_at",
     }  # fmt: skip
+
+
+def test_of_a_servers_address_only_scheme_host_and_port_are_shown() -> None:
+    server = replace(SERVER, url="http://box:8000/hush/v1")
+    settings = Settings(_env_file=None, jwt_secret_key="j9" * 20, service_token="s7" * 20)
+    told = status_told(replace(WELL, servers=(server,)), profile="x", settings=settings, now=0)
+    assert [one["url"] for one in told["servers"]] == ["http://box:8000"]
+    assert "hush" not in BackendUnreachable(server.url, "nothing answers there").message

@@ -73,7 +73,7 @@ def test_a_star_prefers_any_model() -> None:
         ({**BOX, "kind": "persistent_storage"}, "server 1 (box), field kind: input should be"),
         ({"name": "a", "url": "http://a"}, "field kind: one of ollama, sglang"),
         ({**BOX, "kind": "llamacpp"}, "list it as openai"),
-        ({**BOX, "url": "box:8000"}, "field url: 'box:8000' is no HTTP address"),
+        ({**BOX, "url": "box:8000"}, "field url: must be an address like http://host:port"),
         ({**BOX, "url": "ftp://box"}, "field url"),
         ({"name": "a", "kind": "vllm"}, "field url: either url or ip"),
         ({**BOX, "ip": "10.0.0.1"}, "field url: either url or ip"),
@@ -109,6 +109,17 @@ def test_a_key_is_not_shown() -> None:
     (entry,) = parse({**BOX, "kind": "tensorrt", "control_key": "hush-hush"})
     assert entry.control_key == "hush-hush"
     assert "hush" not in repr(entry)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:hush@box:8000", "http://hush@box", "http://box/v1?key=hush", "http://box#hush",
+     "http://user:hu/sh@box"],
+)  # fmt: skip
+def test_an_address_with_a_password_or_a_key_is_refused_and_not_repeated(url: str) -> None:
+    said = mistake({**BOX, "url": url})
+    assert "server 1 (box), field url: must be an address like http://host:port" in said
+    assert "hush" not in said
 
 
 @pytest.mark.parametrize(

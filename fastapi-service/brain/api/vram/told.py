@@ -7,6 +7,7 @@ from brain.vram.breaker import BreakerStatus
 from brain.vram.decisions import Decision, Plan, Reconciled
 from brain.vram.memory.sample import MemorySample, Psi
 from brain.vram.status import LoadedModel, Status
+from shared.addresses import place_of
 from shared.clock import iso
 
 
@@ -64,7 +65,7 @@ def status_told(status: Status, *, profile: str, settings: Settings, now: float)
             {
                 "name": one.name,
                 "kind": one.kind,
-                "url": one.url,
+                "url": place_of(one.url),
                 "up": one.up,
                 "draining": one.draining,
                 "domain": one.domain,
