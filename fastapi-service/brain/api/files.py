@@ -10,10 +10,11 @@ from brain.api.deps import TheBrain, TheCaller, caller_of
 from brain.api.multipart import SentFile
 from brain.artifacts.errors import DiskFailed, FileTooLarge
 from brain.artifacts.keeping import Kept, NoSuchFile
-from brain.chat.admission import Caller
+from brain.chat.admission import AccountDisabled, Caller
 from brain.chat.identities import with_prefix
 from brain.wiring import Brain
 from shared.clock import iso
+from shared.errors import Forbidden
 
 router = APIRouter(tags=["files"])
 SERVICE = "service"
@@ -26,6 +27,13 @@ HARMLESS = {
     "Referrer-Policy": "no-referrer",
 }
 """A model wrote the file: no browser is to run it as a page of ours or to pass its link on."""
+
+
+class NotForOthers(Forbidden):
+    """A person said for whom the file is, and it was not for them."""
+
+    def __init__(self) -> None:
+        super().__init__("Please leave out `user_id`: you can only send files of your own.")
 
 
 @router.post("/api/files", status_code=201)
@@ -78,10 +86,15 @@ async def download(
 
 async def _owner(caller: Caller, user_id: str | None, brain: Brain) -> str:
     if caller.kind == "user":
+        if user_id not in (None, caller.user_id):
+            raise NotForOthers
         return caller.user_id
     if user_id is None:
         return SERVICE
-    return (await brain.identities.resolve(with_prefix(user_id))).user_id
+    person = await brain.identities.resolve(with_prefix(user_id))
+    if brain.verifier.is_disabled(person.user_id):
+        raise AccountDisabled
+    return person.user_id
 
 
 async def _found(

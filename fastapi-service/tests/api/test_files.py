@@ -157,6 +157,18 @@ async def test_the_bot_uploads_for_a_person(platform: Any) -> None:
         assert (await http.get(f"/artifacts/{file_id}")).content == NOTES
 
 
+async def test_a_person_cannot_send_a_file_for_somebody_else(platform: Any) -> None:
+    answer = await upload(platform, NOTES, user="anna", user_id="bert")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "auth.forbidden")
+
+
+async def test_nothing_is_taken_for_somebody_whose_account_is_disabled(platform: Any) -> None:
+    platform.brain.verifier.revoke([], disabled_users=["discord:42"])
+    answer = await upload(platform, NOTES, user="service", user_id="42")
+    assert answer.status_code == 403
+    assert files_on_disk(platform) == []
+
+
 # ------------------------------------------------------------------ with a question
 
 
