@@ -2,12 +2,13 @@
 What an answer rests on, and what it may reach: numbered sources, and the addresses that are open.
 
 Pure state of one answer. An address is open when the person wrote it, a search found it, or it
-stands in a page that was read, and then only exactly as it stands there: a model that was talked
-into carrying something off has no address to carry it to.
+is one of the first that stand in a page that was read, and then only exactly as it stands there: a
+model that was talked into carrying something off can say no more than which of those it opens.
 """
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 import httpx
 
@@ -17,6 +18,9 @@ from brain.web.guard import check_url
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
 _BEHIND = ".,;:!?…*_~]、。）】»”’"
 """Signs that end a sentence or a quotation more often than an address."""
+
+MAX_LINKS = 100
+"""Of one page or text. With many more, the choice of one could spell out words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Sources:
         self._open.add(plain(url))
 
     def open_all_in(self, text: str) -> None:
-        """Let every address that stands in `text` be read."""
+        """Let the addresses that `addresses_in` finds in `text` be read."""
         for url in addresses_in(text):
             self.open(url)
 
@@ -61,8 +65,12 @@ class Sources:
 
 
 def addresses_in(text: str) -> list[str]:
-    """The web addresses written out in `text`, without what ends the sentence around them."""
-    return [_without_what_follows(match.group()) for match in _ADDRESS.finditer(text)]
+    """
+    The first `MAX_LINKS` web addresses written out in `text`, without what ends the sentence around
+    them.
+    """
+    first = islice(_ADDRESS.finditer(text), MAX_LINKS)
+    return [_without_what_follows(match.group()) for match in first]
 
 
 def _without_what_follows(url: str) -> str:

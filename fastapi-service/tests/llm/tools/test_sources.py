@@ -23,6 +23,15 @@ def test_addresses_are_found_without_what_surrounds_them(text: str, found: list[
     assert addresses_in(text) == found
 
 
+def test_of_very_many_links_the_first_are_open_so_that_choosing_one_says_little() -> None:
+    sources = Sources()
+    sources.open_all_in(" ".join(f"https://example.org/{number}" for number in range(20_000)))
+    open_ones = [
+        number for number in range(200) if sources.is_open(f"https://example.org/{number}")
+    ]
+    assert open_ones == list(range(100))
+
+
 def test_a_page_keeps_its_number() -> None:
     sources = Sources()
     assert [sources.cite(url, "") for url in ("http://a/", "http://b/", "http://a/")] == [1, 2, 1]
