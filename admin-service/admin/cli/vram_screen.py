@@ -190,9 +190,9 @@ def _under_way(report: Json) -> Iterable[str]:
         yield printable(
             f"Loading {one['name']} on {one['server']}, about {_span(one['eta_seconds'])} left"
         )
-    waiting = Counter(one["model"] for one in report["waiting"])
-    for model, callers in waiting.items():
-        yield printable(f"Waiting for {model}: {callers}")
+    waiting = Counter((one["model"], one.get("detail") or "") for one in report["waiting"])
+    for (model, detail), callers in waiting.items():
+        yield printable(f"Waiting for {model}: {callers}" + (f" ({detail})" if detail else ""))
     for model, one in report["circuit_breaker"]["models"].items():
         if one["state"] != "closed":
             again = f", tried again at {_clock(one['retry_at'])}" if one["retry_at"] else ""

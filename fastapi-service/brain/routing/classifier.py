@@ -50,8 +50,18 @@ class Classifier:
             return None, f"{self._model} did not choose within {self._deadline_seconds:g} s"
         except BoundaryError as failure:
             log.warning("route.undecided", model=self._model, code=failure.code)
-            return None, f"{self._model} could not choose ({failure.code})"
+            return None, _excuse(self._model, failure)
         return answer.route, f"{self._model} chose it"
+
+
+def _excuse(model: str, failure: BoundaryError) -> str:
+    match failure.code:
+        case "vram.never_fits":
+            return f"{model}, which chooses, does not fit into the memory for models"
+        case "model.unavailable":
+            return f"{model}, which chooses, is not installed"
+        case _:
+            return f"{model} could not choose ({failure.code})"
 
 
 def _instructions(previous: Previous | None) -> str:

@@ -145,7 +145,7 @@ class Admission:
             self._moves.tell_waiting(waiter, "this machine is short of memory")
             return True
         if books.spec_at(place).priority is Priority.LOW and pressure.refuses_low(at):
-            self._moves.tell_waiting(waiter, "memory is tight, and this model can wait")
+            self._moves.tell_waiting(waiter, "memory is tight, or was a minute ago, and this model can wait")
             return True
         if waiter.speculative and pressure.level > Level.CALM:
             self._moves.tell_waiting(waiter, "memory is tight")
