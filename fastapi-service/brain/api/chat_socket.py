@@ -48,6 +48,9 @@ GREETING_SECONDS = 60.0
 ASKS_IN_HAND = 100
 """Asks read from a socket and not stored yet; more wait in the socket."""
 
+CHARS_IN_HAND = 64 * 1024 * 1024
+"""Of texts and files in them: four frames of the largest size, or a single one of any."""
+
 FETCHES_AT_ONCE = 8
 """Asks of one connection whose files are being fetched."""
 
@@ -56,6 +59,13 @@ LOST = (WebSocketDisconnect, anyio.BrokenResourceError, RuntimeError)
 
 
 _Asked = Ask | Reset | Summarize | Close
+
+
+def _chars(frame: _Asked) -> int:
+    """About what `frame` holds in memory."""
+    if not isinstance(frame, Ask):
+        return 0
+    return len(frame.text) + sum(len(one.data_base64 or "") for one in frame.attachments)
 
 
 def _fetches(frame: _Asked) -> bool:
@@ -127,6 +137,8 @@ class _Relay:
         self._ungreeted = 0
         self._in_hand: Counter[str] = Counter()
         """Ids of asks that were read and not stored yet."""
+        self._chars_in_hand = 0
+        self._less_in_hand = anyio.Event()
         self._dropped: set[str] = set()
         """Those of them that were cancelled since."""
         self._handing: dict[anyio.CancelScope, str] = {}
@@ -221,7 +233,7 @@ class _Relay:
             try:
                 match frame:
                     case Ask() | Reset() | Summarize() | Close():
-                        self._in_hand[frame.ask_id] += 1
+                        await self._take_in_hand(frame)
                         await asks.send(frame)
                     case Cancel():
                         await self._cancel(frame, reader)
@@ -234,6 +246,14 @@ class _Relay:
                         raise Malformed("`hello` was already said on this connection.")
             except BoundaryError as refusal:
                 reader.put(failed(refusal, getattr(frame, "ask_id", None)))
+
+    async def _take_in_hand(self, frame: _Asked) -> None:
+        """What is too much for now waits in the socket, with all that comes behind it."""
+        while self._chars_in_hand and self._chars_in_hand + _chars(frame) > CHARS_IN_HAND:
+            self._less_in_hand = anyio.Event()
+            await self._less_in_hand.wait()
+        self._in_hand[frame.ask_id] += 1
+        self._chars_in_hand += _chars(frame)
 
     async def _cancel(self, frame: Cancel, reader: Reader) -> None:
         ask_id, caller, client_id = frame.ask_id, self._caller, self._client_id
@@ -291,6 +311,8 @@ class _Relay:
                 reader.put(failed(AskCrashed(), frame.ask_id))
         finally:
             del self._handing[scope]
+            self._chars_in_hand -= _chars(frame)
+            self._less_in_hand.set()
             self._in_hand[frame.ask_id] -= 1
             if not self._in_hand[frame.ask_id]:
                 del self._in_hand[frame.ask_id]

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
+from brain.chat.desk import Desk
 from rehearsal import Rehearsal
 from rehearsal import running as rehearsing
 from rehearsal.faults import Fault
@@ -225,3 +226,23 @@ async def test_an_ask_that_breaks_the_brain_ends_alone_and_not_its_connection(
             failed = await client.end_of(await client.ask("hello", options=PIN))
         done = await client.end_of(await client.ask("hello", options=PIN))
     assert (failed["code"], done["type"]) == ("internal", "done")
+
+
+async def test_what_is_too_much_at_once_waits_in_the_socket(
+    platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = Desk.submit
+
+    async def slow(*given: Any, **named: Any) -> Any:
+        await anyio.sleep(0.1)
+        return await submit(*given, **named)
+
+    monkeypatch.setattr(Desk, "submit", slow)
+    monkeypatch.setattr("brain.api.chat_socket.CHARS_IN_HAND", 1_000)
+    async with platform.person() as client:
+        await client.hello()
+        asks = [await client.ask("hello " * 300, options=PIN) for _ in range(2)]
+        await client.send("ping")
+        await client.until(lambda frame: frame["type"] == "pong")
+        assert client.of(asks[0], "queued")
+        assert [(await client.end_of(ask))["type"] for ask in asks] == ["done", "done"]
