@@ -11,6 +11,7 @@ OLLAMA_PORT = 11434
 HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*(%\w+)?")
 """A name, an IPv4 address, or an IPv6 address without its brackets."""
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
 USUAL_PORTS = {"http": 80, "https": 443}
 EXAMPLE = "must be an address like http://host:port"
 BARE = (
@@ -42,6 +43,15 @@ def place_of(url: str) -> str:
     """`scheme://host:port` alone, which is what is shown and logged."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def identity(url: str) -> tuple[str, int, str]:
+    """Equal for two spellings of one server: names of loopback, usual ports, `/v1` at the end."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    host = "localhost" if host in LOOPBACK else host
+    path = parts.path.rstrip("/").removesuffix("/v1")
+    return host, parts.port or USUAL_PORTS[parts.scheme], path
 
 
 def _place(host: str, port: int | None) -> str:

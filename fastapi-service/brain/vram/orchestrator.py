@@ -85,6 +85,7 @@ class Orchestrator:
         )
         self._clock = clock
         self._tickets = count(1)
+        self._problems: Callable[[], tuple[str, ...]] = tuple
         self._owner = Owner(
             self._core,
             backends,
@@ -182,7 +183,11 @@ class Orchestrator:
 
     def status(self) -> Status:
         """Everything at this moment, for people and dashboards."""
-        return status_of(self._core.books, at=self._clock.now())
+        return status_of(self._core.books, at=self._clock.now(), problems=self._problems())
+
+    def report_problems(self, problems: Callable[[], tuple[str, ...]]) -> None:
+        """Ask `problems` for those of `Status` from now on."""
+        self._problems = problems
 
     @property
     def pressure(self) -> Level:

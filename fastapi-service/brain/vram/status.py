@@ -118,8 +118,11 @@ class Status:
     decisions: tuple[Decision, ...]
     """The newest first, 100 at most."""
 
+    problems: tuple[str, ...] = ()
+    """What an operator wrote about servers that is not in use, and why; a sentence each."""
 
-def status_of(books: Books, *, at: float) -> Status:
+
+def status_of(books: Books, *, at: float, problems: tuple[str, ...] = ()) -> Status:
     """What the books say at `at`."""
     residents = sorted(books.residents.items())
     machine = books.machine
@@ -170,6 +173,7 @@ def status_of(books: Books, *, at: float) -> Status:
         level_reason=machine.pressure.reason,
         breaker=books.breaker.report(at),
         decisions=tuple(books.decisions),
+        problems=problems,
     )
 
 

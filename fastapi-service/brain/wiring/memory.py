@@ -92,6 +92,7 @@ async def owned(
         tasks.start_soon(_again_when_broken, "memory", watching, clock)
         if listed is not None:
             fleet = Fleet(listed, vram, open_backend=open_backend)
+            vram.report_problems(fleet.problems)
             await fleet.take(servers)
             tasks.start_soon(_again_when_broken, "fleet", fleet.follow, clock)
         with anyio.move_on_after(FIRST_LOOK_SECONDS):

@@ -55,6 +55,7 @@ SHORT = {"level_reason": "everything stood still for 20 % of the last 10 s"}
         ({"servers": ()}, "unhealthy", True, "No model server answers."),
         ({"breaker": (OPEN,)}, "degraded", True, "bad:1b crashed 2 times and is tried again later"),
         ({"breaker": (replace(OPEN, state="closed"),)}, "healthy", False, ""),
+        ({"problems": ("two is not used.",)}, "degraded", False, "two is not used."),
         ({"loaded": (STUCK,)}, "degraded", True, "old:1b does not leave the memory"),
     ],
 )

@@ -19,6 +19,7 @@ from brain.vram.servers_file import ServerEntry
 from shared.clock import SystemClock
 
 BOX = ServerEntry("box", "vllm", "http://box:8000", memory_gb=84.0, slots=2)
+OLLAMA = "http://127.0.0.1:11434"
 
 
 class Recorded:
@@ -28,7 +29,7 @@ class Recorded:
         self.done: list[tuple[Any, ...]] = []
 
     def status(self) -> Any:
-        ollama = type("Server", (), {"name": "ollama"})()
+        ollama = type("Server", (), {"name": "ollama", "url": OLLAMA})()
         return type("Status", (), {"servers": (ollama,)})()
 
     def add_server(self, backend: Any, limits: Any) -> None:
@@ -46,8 +47,8 @@ def vram() -> Recorded:
 @pytest.fixture
 def fleet(vram: Recorded) -> Fleet:
     double: Any = vram
-    nothing: Any = None
-    return Fleet(nothing, double, open_backend=open_backend)
+    file: Any = type("File", (), {"problem": ""})()
+    return Fleet(file, double, open_backend=open_backend)
 
 
 ADDED = ("add", "http://box:8000", 84.0, 2)
@@ -90,6 +91,33 @@ async def test_a_server_of_another_setting_is_not_touched(fleet: Fleet, vram: Re
     await fleet.take((ServerEntry("ollama", "ollama", "http://elsewhere:11434"),))
     await fleet.take(())
     assert vram.done == []
+    await fleet.take((ServerEntry("ollama", "ollama", "http://elsewhere:11434"),))
+    assert fleet.problems() == (
+        "ollama of MODEL_SERVERS_FILE is not used: another setting names a server so.",
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+async def test_the_same_address_under_two_names_is_refused_and_said(
+    fleet: Fleet, vram: Recorded, host: str
+) -> None:
+    two = ServerEntry("two", "openai", f"http://{host}:11434/v1")
+    await fleet.take((two, BOX, replace(BOX, name="crate")))
+    assert vram.done == [ADDED]
+    assert fleet.problems() == (
+        f"two of MODEL_SERVERS_FILE is not used: http://{host}:11434 is already the server ollama.",
+        "crate of MODEL_SERVERS_FILE is not used: http://box:8000 is already the server box.",
+    )
+    await fleet.take((BOX,))
+    assert (vram.done, fleet.problems()) == ([ADDED], ())
+
+
+async def test_a_server_that_is_called_otherwise_is_never_there_twice(
+    fleet: Fleet, vram: Recorded
+) -> None:
+    await fleet.take((BOX,))
+    await fleet.take((replace(BOX, name="crate"),))
+    assert vram.done == [ADDED, ("remove", "box"), ADDED]
 
 
 class Ready:

@@ -45,7 +45,12 @@ def findings(status: Status, *, psi_warning: float) -> tuple[Finding, ...]:
 
     `psi_warning` is `VRAM_PSI_WARNING_THRESHOLD`, per cent of `full avg10`.
     """
-    found = [*_memory(status, psi_warning=psi_warning), *_servers(status), *_models(status)]
+    found = [
+        *_memory(status, psi_warning=psi_warning),
+        *_servers(status),
+        *_models(status),
+        *_settings(status),
+    ]
     return tuple(sorted(found, key=lambda one: -one.weight))
 
 
@@ -95,6 +100,11 @@ def _servers(status: Status) -> Iterator[Finding]:
         if not server.up:
             why = f": {server.problem.rstrip('.')}" if server.problem else ""
             yield Finding(Weight.TROUBLE, f"{server.name} does not answer{why}.")
+
+
+def _settings(status: Status) -> Iterator[Finding]:
+    for problem in status.problems:
+        yield Finding(Weight.NOTE, problem)
 
 
 def _models(status: Status) -> Iterator[Finding]:

@@ -75,6 +75,7 @@ def status_told(status: Status, *, profile: str, settings: Settings, now: float)
             }
             for one in status.servers
         ],
+        "problems": list(status.problems),
         "decisions": [_decision(one) for one in status.decisions],
     }
 
