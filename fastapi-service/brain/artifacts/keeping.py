@@ -87,6 +87,9 @@ class FileStore:
         self._arriving: defaultdict[str, int] = defaultdict(int)
         """Owner → bytes on their way in, which no row counts yet."""
 
+        self._parts: set[str] = set()
+        """Names of what is on its way in, however long it takes."""
+
     # ------------------------------------------------------------------ in
 
     async def put(
@@ -119,6 +122,7 @@ class FileStore:
         file_id = secrets.token_hex(16)
         part = Part(self, file_id, owner, filename, self._folder / f"{file_id}{PART}")
         room = self._quota_bytes - await self._taken(owner)
+        self._parts.add(part.path.name)
         try:
             with _disk():
                 await run_sync(self._make_folder)
@@ -132,6 +136,7 @@ class FileStore:
                     await run_sync(os.fsync, file.wrapped.fileno())
             yield part
         finally:
+            self._parts.discard(part.path.name)
             self._arriving[owner] -= part.size
             if not self._arriving[owner]:
                 del self._arriving[owner]
@@ -287,7 +292,7 @@ class FileStore:
 
     async def _sweep(self, name: str) -> bool:
         if name.endswith(PART):
-            return await run_sync(self._remove_if_old, name)
+            return name not in self._parts and await run_sync(self._remove_if_old, name)
         if not FILE_ID.fullmatch(name):
             return False  # not ours
         kept = await self._row(name)

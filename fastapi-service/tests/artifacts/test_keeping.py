@@ -305,6 +305,20 @@ async def test_broken_off_uploads_go_and_foreign_files_stay(
     assert on_disk(folder) == ["1" * 32 + ".part", "README"]
 
 
+async def test_a_slow_upload_is_not_swept_under_its_sender(
+    files: FileStore, folder: Path, clock: ManualClock
+) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x"
+        age(folder, on_disk(folder)[0], clock, 2 * HOUR)
+        assert await files.sweep() == 0
+        yield b"y"
+
+    async with files.received(slow(), owner="anna", filename="a", limit=9) as part:
+        one = await part.keep("text/plain", ttl_seconds=HOUR)
+    assert await files.read(one) == b"xy"
+
+
 async def test_a_sweep_before_the_first_file_finds_nothing(files: FileStore) -> None:
     assert await files.sweep() == 0
 
