@@ -91,7 +91,8 @@ class Attachments:
         match attachment:
             case Attachment(file_id=str() as file_id):
                 await self._files.hold(arrival.name, [file_id], owner=None if by_service else owner)
-                arrival.file_ids.append(file_id)
+                if file_id not in arrival.file_ids:  # read once, however often it is named
+                    arrival.file_ids.append(file_id)
                 return
             case Attachment(data_base64=str() as encoded):
                 kept = await self._uploads.take_base64(owner, name, encoded)

@@ -43,13 +43,13 @@ class SmallFiles:
         self.there.remove(file_id)
 
 
-def taking(files: SmallFiles) -> Any:
+def taking(files: SmallFiles, *attachments: Attachment) -> Any:
     class AJob:
         request_id, user_id = "r1", "anna"
 
     stand_in: Any = files
     return Attachments(stand_in, stand_in, stand_in).taken(
-        [NOTES], cast("Job", AJob()), by_service=False
+        attachments or [NOTES], cast("Job", AJob()), by_service=False
     )
 
 
@@ -69,3 +69,10 @@ async def test_a_refusal_is_told_although_the_store_is_away_when_files_are_to_go
 
     with pytest.raises(InvalidRequest):
         await refused()
+
+
+async def test_an_upload_that_is_named_again_and_again_is_one_file() -> None:
+    files = SmallFiles()
+    files.there.add("f1")
+    async with taking(files, *[Attachment(filename="a.txt", file_id="f1")] * 20) as arrival:
+        assert arrival.file_ids == ["f1"]
