@@ -25,6 +25,7 @@ from brain.llm.messages import Heard, Image, Leased, Message, Prompt, Text
 from brain.llm.speaker import Speaker
 from brain.llm.tokens import estimate
 from brain.routing.router import Router
+from brain.vram.errors import ModelUnavailable
 from brain.vram.orchestrator import Orchestrator
 from shared.errors import BoundaryError
 
@@ -72,8 +73,12 @@ class Reading:
         """
         Everything that came with the question, before its route is chosen.
 
-        Raises `FileRefused`, `NoSuchFile`, and `FileUnsupported` for a picture where no model sees.
+        Raises `FileRefused`, `NoSuchFile`, and `FileUnsupported` for a picture where no model sees;
+        `ModelUnavailable` before anything is read for a model that is not there.
         """
+        named = draft.job.options.model
+        if draft.job.files and named and all(map(self._vram.lacks, (named, f"{named}:latest"))):
+            raise ModelUnavailable(named)
         documents: list[Document] = []
         left = MAX_PICTURES
         for file_id in draft.job.files:

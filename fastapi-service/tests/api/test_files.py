@@ -318,6 +318,15 @@ async def test_a_scanned_pdf_is_read_by_ocr_without_being_asked(platform: Any) -
     assert len(asked(platform, model="deepseek-ocr:3b")) == 2
 
 
+async def test_nothing_is_transcribed_for_a_model_that_is_not_there(platform: Any) -> None:
+    async with platform.person() as anna:
+        await anna.hello()
+        scan = inline(scanned_pdf(pages=2), "scan.pdf")
+        ask = await anna.ask("sum it up", attachments=[scan], options={"model": "nope:1b"})
+        assert (await anna.end_of(ask))["code"] == "model.unavailable"
+    assert not asked(platform, model="deepseek-ocr:3b")
+
+
 async def test_twenty_pictures_of_a_question_are_transcribed_and_not_one_more(
     platform: Any,
 ) -> None:
