@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 20.0
 UNLOAD_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
+OUT_OF_USE = "it was taken out of use"
 
 
 class Servers:
@@ -72,13 +73,14 @@ class Servers:
         began = self._clock.monotonic()
         measured_gb: float | None = None
         failure: Failure | None = None
+        backend = self._backends.get(order.place.server)
         with anyio.CancelScope() as scope:
             self._loads[order.place] = scope
             try:
                 with anyio.fail_after(self._load_timeout_seconds):
                     measured_gb = await self._backend(order.place.server).load(order.spec)
             except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
-                failure = _failure(problem, order.place.server)
+                failure = self._failure(problem, order.place.server, backend)
                 log.warning("vram.load_failed", model=order.spec.name, reason=failure.reason)
         if scope.cancelled_caught:
             return
@@ -106,16 +108,17 @@ class Servers:
         """Unload a model, or send it to sleep, and wait until that is so."""
         failure: Failure | None = None
         parked_gb: float | None = None
+        backend = self._backends.get(order.place.server)
         try:
             with anyio.fail_after(UNLOAD_SECONDS):
-                backend = self._backend(order.place.server)
+                server = self._backend(order.place.server)
                 if order.park:
-                    await backend.park(order.place.model)
-                    parked_gb = (await backend.look()).parked.get(order.place.model, 0.0)
+                    await server.park(order.place.model)
+                    parked_gb = (await server.look()).parked.get(order.place.model, 0.0)
                 else:
-                    await backend.unload(order.place.model)
+                    await server.unload(order.place.model)
         except Exception as problem:  # noqa: BLE001 - the end of a task: logged and reported
-            failure = _failure(problem, order.place.server)
+            failure = self._failure(problem, order.place.server, backend)
             log.warning("vram.unload_failed", model=order.place.model, reason=failure.reason)
         self._post(UnloadDone(order.place, order.epoch, self._clock.now(), failure, parked_gb))
 
@@ -136,18 +139,25 @@ class Servers:
     async def _look(self, order: Probe) -> None:
         inventory: Inventory | None = None
         problem = ""
+        backend = self._backends.get(order.server)
         try:
             with anyio.fail_after(LOOK_SECONDS):
                 inventory = await self._backend(order.server).look()
         except Exception as failure:  # noqa: BLE001 - the end of a task: reported in the snapshot
-            problem = _failure(failure, order.server).reason
+            problem = self._failure(failure, order.server, backend).reason
         self._post(Snapshot(order.server, order.version, self._clock.now(), inventory, problem))
 
     def _backend(self, name: str) -> Backend:
         backend = self._backends.get(name)
         if backend is None:
-            raise BackendUnreachable(name, "it was taken out of use")
+            raise BackendUnreachable(name, OUT_OF_USE)
         return backend
+
+    def _failure(self, problem: Exception, server: str, backend: Backend | None) -> Failure:
+        """What a request to `backend` ended with; it may have been closed under the request."""
+        if backend is not self._backends.get(server):
+            return Failure("unreachable", OUT_OF_USE, server)
+        return _failure(problem, server)
 
 
 def _failure(problem: Exception, server: str) -> Failure:
