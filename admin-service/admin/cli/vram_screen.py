@@ -147,6 +147,8 @@ def _facts(report: Json) -> RenderableType:
         table.add_row(
             "Server", _text(f"{server['name']} at {server['url']}{rehearsal}: {condition}")
         )
+    for problem in report["problems"]:
+        table.add_row("Problem", _text(problem))
     return table
 
 

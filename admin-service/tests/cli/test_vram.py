@@ -87,6 +87,7 @@ STATUS: dict[str, Any] = {
             "rehearsal": False,
         }
     ],
+    "problems": ["two of MODEL_SERVERS_FILE is not used."],
     "decisions": [
         {
             "at": AT,
@@ -213,6 +214,7 @@ def test_vram_alone_shows_everything_to_everybody_within_80_columns(tmp_path: Pa
         "balanced, policy planner",
         "some 0.3 %, full 0.0 % of the last 10 s",
         "down: connection refused",
+        "Problem two of MODEL_SERVERS_FILE is not used.",
         "~42.5",
         "Loading big:1b on ollama, about 41 s left",
         "Waiting for big:1b: 2",
