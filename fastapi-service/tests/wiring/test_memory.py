@@ -52,6 +52,41 @@ async def test_who_watches_memory_and_servers_begins_again_after_a_fault(
     assert sorted(begun) == ["fleet", "fleet", "memory", "memory"]
 
 
+async def test_a_broken_servers_file_is_a_problem_of_the_status_until_it_is_mended(
+    tmp_path: Path,
+) -> None:
+    clock, listed = ManualClock(), tmp_path / "servers.json"
+    listed.write_text("[]")
+    options = VramOptions(soft_gb=10.0, hard_gb=12.0)
+    vram = Orchestrator(specs={}, backends=[], options=options, clock=clock)
+    settings = Settings(_env_file=None, model_servers_file=listed, **SECRETS)  # type: ignore[arg-type]  # as read
+    stored = StoreSettings(store_url=f"sqlite:///{tmp_path}/store.db", _env_file=None)
+
+    async def becomes(problems: int) -> None:
+        while len(vram.status().problems) != problems:
+            await clock.advance(1)
+            await anyio.sleep(0.005)  # the file is read in a thread
+
+    with anyio.fail_after(5):
+        async with (
+            open_store(stored, tables=[KEY.table], clock=clock) as store,
+            owned(vram, MemoryWatch(clock=clock), settings, store=store, clock=clock),
+        ):
+            assert vram.status().problems == ()
+            listed.write_text("{}")
+            await becomes(1)
+            (problem,) = vram.status().problems
+            assert problem.endswith(
+                "servers.json must be a JSON list of servers. "
+                "The servers it listed before stay in use."
+            )
+            listed.unlink()
+            await clock.advance(10)
+            await becomes(1)
+            listed.write_text("[ ]")
+            await becomes(0)
+
+
 async def test_what_was_learned_last_is_kept_at_the_end(tmp_path: Path) -> None:
     clock = ManualClock()
     options = VramOptions(soft_gb=10.0, hard_gb=12.0)
