@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -13,6 +14,8 @@ from openai import AsyncOpenAI
 from brain.api.openai.answer import Answer
 from brain.api.openai.asked import FileSaid, SentFile, parse
 from brain.api.openai.errors import Unfit
+from brain.api.openai.files import FileReader
+from brain.artifacts.readers.document import Document
 from made_files import pdf, picture, scanned_pdf
 
 MODEL = "rnj-1:8b"
@@ -135,3 +138,30 @@ async def test_reading_ends_with_the_client_who_asked_for_it() -> None:
     with anyio.fail_after(5):
         await answer({"type": "http"}, receive, send)
     assert ended.is_set()
+
+
+async def test_one_file_of_a_person_is_read_at_a_time_however_many_requests_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading: list[str] = []
+    most: dict[str, int] = {}
+    both = anyio.Event()
+
+    async def read(name: str, data: bytes, limits: Any) -> Document:
+        reading.append(name)
+        most[name] = max(most.get(name, 0), reading.count(name))
+        if len(set(reading)) == 2:
+            both.set()
+        await both.wait()  # one person does not wait for the other
+        await anyio.wait_all_tasks_blocked()
+        reading.remove(name)
+        return Document(filename=name, media_type="text/plain", kind="text", text="x")
+
+    monkeypatch.setattr("brain.api.openai.files.read_safely", read)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for person in ("anna", "bert") * 3:
+                files: Any = SimpleNamespace(limits=None)
+                sent = SentFile(filename=person, file_data="aGk=")
+                tasks.start_soon(FileReader(files, person), sent, "messages.0")
+    assert most == {"anna": 1, "bert": 1}

@@ -9,7 +9,10 @@ import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
+import anyio
+from anyio.lowlevel import RunVar
 from anyio.to_thread import run_sync
 
 from brain.api.openai.asked import FileSaid, SentFile
@@ -25,10 +28,12 @@ NAMELESS = "file"
 NO_LIMIT = 10**9
 """Tokens: what is too long for the model is for the caller to shorten, as all text here is."""
 
+_turns: RunVar[WeakValueDictionary[str, anyio.Lock] | None] = RunVar("turns of people at reading")
+
 
 @dataclass(frozen=True, slots=True)
 class FileReader:
-    """Reads for one person."""
+    """Reads for one person, one file at a time, however many requests they make."""
 
     files: Files
     user_id: str
@@ -46,9 +51,19 @@ class FileReader:
             name, data = sent.filename or NAMELESS, await run_sync(_bytes, sent.file_data, where)
         else:
             raise Unfit(where, "it has neither `file_data` nor `file_id`")
-        document = await read_safely(name, data, self.files.limits)
+        async with _turn_of(self.user_id):
+            document = await read_safely(name, data, self.files.limits)
         images = tuple((image.media_type, image.data) for image in document.images)
         return FileSaid(await run_sync(_quotation, document), images)
+
+
+def _turn_of(user_id: str) -> anyio.Lock:
+    """One an event loop and person, for as long as somebody waits for it."""
+    turns = _turns.get(None)
+    if turns is None:
+        turns = WeakValueDictionary()
+        _turns.set(turns)
+    return turns.setdefault(user_id, anyio.Lock())
 
 
 def _bytes(file_data: str, where: str) -> bytes:
