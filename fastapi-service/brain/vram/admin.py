@@ -13,6 +13,7 @@ from brain.vram.residents import Place, Waiter
 from brain.vram.room import room_at
 
 Unloading = Literal["unloading", "draining", "absent"]
+OFF = "the orchestrator is off: it is loaded as asked, and the model server decides who leaves"
 DOING = ("idle", "others wait for it", "answers now")
 
 
@@ -32,12 +33,15 @@ class Admin:
         if isinstance(place, Failure):
             return place
         domain = books.domain_at(place)
-        free = round(domain.hard_gb - books.charged_gb(domain, without=place), 3)
+        free = round(max(0.0, domain.hard_gb - books.charged_gb(domain, without=place)), 3)
         resident = books.residents.get(place)
         if not books.is_ours(place) or (resident is not None and resident.state == "ready"):
             need = resident.charged_gb if resident is not None else 0.0
             return Plan(model, place.server, True, need, free, (), (), "it is in memory", ())
         room = room_at(books, place)
+        if not books.options.orchestrator_enabled:
+            fits = room.short_gb <= ROUNDING_GB
+            return Plan(model, place.server, fits, room.need_gb, free, (), (), OFF, ())
         coming = [
             one.model for one in (books.loading(domain), books.unloading(domain)) if one is not None
         ]

@@ -20,11 +20,11 @@ SMALL, BIG = "rnj-1:8b", "gpt-oss:20b"
 
 
 @asynccontextmanager
-async def orchestrator(servers: Servers) -> AsyncIterator[Orchestrator]:
+async def orchestrator(servers: Servers, *, enabled: bool = True) -> AsyncIterator[Orchestrator]:
     vram = Orchestrator(
         specs=load_profile("conservative").models,
         backends=[OllamaBackend(servers.ollama_url)],
-        options=VramOptions(soft_gb=12, hard_gb=14),
+        options=VramOptions(soft_gb=12, hard_gb=14, orchestrator_enabled=enabled),
         clock=SystemClock(),
     )
     with anyio.fail_after(LIMIT_SECONDS):
@@ -151,6 +151,16 @@ async def test_an_operator_loads_plans_and_unloads(vram: Orchestrator) -> None:
         await vram.plan("llama9:1b")
     with pytest.raises(ModelUnavailable):
         await vram.load("llama9:1b")
+
+
+async def test_with_the_orchestrator_off_a_plan_says_so_and_names_nobody(servers: Servers) -> None:
+    async with orchestrator(servers, enabled=False) as vram:
+        await vram.load(BIG)
+        await vram.load(SMALL)
+        assert set(states(vram)) == {BIG, SMALL}
+        plan = await vram.plan("ministral-3:14b")
+    assert plan.why.startswith("the orchestrator is off: it is loaded as asked")
+    assert (plan.fits, plan.free_gb, plan.victims, plan.would_wait_for) == (False, 0.0, (), ())
 
 
 async def test_a_model_in_use_is_unloaded_after_its_use(vram: Orchestrator) -> None:
