@@ -137,7 +137,9 @@ def _facts(report: Json) -> RenderableType:
     table.add_row(
         "Models",
         f"{_gb(memory['model_usage_gb'])} of {_gb(limits['hard_gb'])}, "
-        f"soft limit {_gb(limits['soft_gb'])}",
+        f"soft limit {_gb(limits['soft_gb'])}"
+        if report["orchestrator_enabled"]
+        else f"{_gb(memory['model_usage_gb'])}; no limit holds",
     )
     orchestrator = "" if report["orchestrator_enabled"] else ", orchestrator off"
     table.add_row("Profile", _text(f"{report['profile']}, policy {report['policy']}{orchestrator}"))
