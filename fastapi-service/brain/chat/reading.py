@@ -94,9 +94,7 @@ class Reading:
                 documents[index] = await self._transcribed(document, ocr, draft, tell)
             if documents[index].images and not sees:
                 raise FileUnsupported(
-                    document.filename,
-                    "is a picture, and no model that can see is installed. The operator can add "
-                    "one, for example with: ollama pull ministral-3:14b",
+                    document.filename, f"is a picture, and {self._router.why_blind()}"
                 )
         draft.enclosed = [await run_sync(_enclosed, one) for one in documents]
         draft.pictures = [

@@ -123,6 +123,27 @@ class Router:
             spec.vision for spec in self._usable()
         )
 
+    def why_blind(self) -> str:
+        """Why no model sees here, with what can be done; for when `sees` is false."""
+        seeing = [
+            spec
+            for spec in (self._vram.spec(name) for name in self._vram.available())
+            if spec.vision
+        ]
+        if not seeing:
+            return (
+                "no model that can see is installed. The operator can add one, for example with: "
+                "ollama pull ministral-3:14b"
+            )
+        wanted = self._wanted("vision")
+        one = min(seeing, key=lambda spec: (spec.name != wanted, spec.size_gb))
+        if self._vram.could_fit(one):
+            return f"{one.name}, which can see, rests after crashes; please try again later"
+        return (
+            f"{one.name}, which can see, needs {one.size_gb:.1f} GB of memory, more than models "
+            "may take here. The operator can raise VRAM_HARD_LIMIT_GB"
+        )
+
     def resident(self) -> frozenset[str]:
         """The models that answer at once: in memory, and not on their way out."""
         return self._vram.resident()

@@ -89,6 +89,13 @@ async def test_an_image_goes_to_a_model_that_sees_before_everything_else(desk: A
     assert seeing.model == "deepseek-ocr:3b"
 
 
+async def test_why_no_model_sees_is_the_limit_where_one_is_installed(start: Any) -> None:
+    async with start(hard_gb=6) as desk:
+        assert not desk.router.sees()
+        assert desk.router.why_blind().startswith("ministral-3:14b, which can see, needs 9.")
+        assert "raise VRAM_HARD_LIMIT_GB" in desk.router.why_blind()
+
+
 async def test_without_its_model_a_route_is_answered_by_the_best_there_is(desk: Any) -> None:
     await desk.without("rnj-1:8b")
     choice = await desk.choose(EQUATION)
