@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.addresses import ModelServer, OllamaServer, Origins, Url
+from shared.addresses import ModelServer, OllamaServer, Origins, Url, identity
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
@@ -240,3 +240,10 @@ class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, Fi
     maintenance_mode: bool = False
     maintenance_mode_hard: bool = False
     """The states a new installation starts in; afterwards the switches over HTTP are kept."""
+
+    @model_validator(mode="after")
+    def _servers_are_two(self) -> Self:
+        ollama, other = self.ollama_host, self.sglang_endpoint
+        if ollama and other and identity(ollama) == identity(other):
+            raise ValueError("SGLANG_ENDPOINT must be another server than OLLAMA_HOST")
+        return self

@@ -50,6 +50,13 @@ def test_a_model_server_with_a_password_or_a_key_in_its_address_is_refused(given
         assert "hush" not in said
 
 
+def test_one_server_is_not_named_by_two_settings() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        settings(ollama_host="127.0.0.1", sglang_endpoint="http://localhost:11434/v1")
+    said = explain(refusal.value)
+    assert "SGLANG_ENDPOINT must be another server than OLLAMA_HOST" in said
+
+
 def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VRAM_HARD_LIMIT_GB", "OLLAMA_HOST", "QUEUE_WORKERS"):
         monkeypatch.setenv(name, "")
