@@ -21,6 +21,7 @@ HELD: Final = None
 """A caller who waits for what no order of work can bring: memory of others, time, an operator."""
 UNKNOWN: Final = "the free memory of this machine is not known"
 DRAINED: Final = "its server is being taken out of use"
+TIGHT: Final = "memory is tight, or was a minute ago, and this model can wait"
 
 
 class Admission:
@@ -145,7 +146,7 @@ class Admission:
             self._moves.tell_waiting(waiter, "this machine is short of memory")
             return True
         if books.spec_at(place).priority is Priority.LOW and pressure.refuses_low(at):
-            self._moves.tell_waiting(waiter, "memory is tight, or was a minute ago, and this model can wait")
+            self._moves.tell_waiting(waiter, TIGHT)
             return True
         if waiter.speculative and pressure.level > Level.CALM:
             self._moves.tell_waiting(waiter, "memory is tight")
