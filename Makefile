@@ -1,5 +1,5 @@
 # Shortcuts. The steps themselves are in scripts/check.sh, which also runs where make is missing.
-.PHONY: check test live fix lock
+.PHONY: check test live fix lock core-steps
 
 check: ## format, lint, types, layers, layout, lock, tests
 	@./scripts/check.sh
@@ -16,3 +16,6 @@ fix: ## format, and repair what ruff can
 
 lock: ## requirements.lock anew from the pyproject.toml files
 	@./scripts/lock.sh
+
+core-steps: ## a million random steps on the memory core
+	@./scripts/core-steps.sh
