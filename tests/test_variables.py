@@ -787,12 +787,12 @@ async def _enable_streaming(stage: Stage) -> None:
 async def _web(stage: Stage) -> None:
     question = f"search for the {topic(3).name}"
     async with trapped_web() as small, stage.brain(SEARCH_URL=small.url) as running:
-        assert (await running.answer(question))["sources"][0]["url"] == small.page(3)
+        assert (await running.answer(question))["sources"] == [], "its page is not open"
         assert (small.searched, small.asked) == ([f"the {topic(3).name}"], [])
     async with trapped_web() as small:
         settings = {"SEARCH_URL": small.url, "FETCH_ALLOW": f"10.1.0.0/16, {small.host}"}
         async with stage.brain(settings) as running:
-            assert (await running.answer(question))["type"] == "done"
+            assert (await running.answer(question))["sources"][0]["url"] == small.page(3)
             assert "/page/3" in small.asked
 
 

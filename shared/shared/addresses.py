@@ -40,8 +40,10 @@ def refuse_secrets(url: str) -> None:
 
 
 def place_of(url: str) -> str:
-    """`scheme://host:port` alone, which is what is shown and logged."""
+    """`scheme://host:port` alone, which is what is shown and logged; a mere name stays one."""
     parts = urlsplit(url)
+    if not parts.netloc:
+        return url
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
