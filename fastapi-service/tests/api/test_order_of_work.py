@@ -35,9 +35,6 @@ async def test_the_only_slot_is_lent_while_a_model_is_loaded(start: Any) -> None
         late = await client.ask("hello", conversation_id="late", options=OTHER)
         order = await all_end(client, [big, *small, late])
     assert order == [*small, big, late]
-    loading = next(f for f in client.of(late, "status") if f["stage"] == "loading_model")
-    done = client.of(big, "done")[0]
-    assert client.seen.index(done) < client.seen.index(loading)
     assert all(done["attempt"] == 1 for done in client.seen if done["type"] == "done")
 
 
