@@ -1,0 +1,1 @@
+"""The log server: takes the records of every service and writes the files."""
