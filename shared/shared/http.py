@@ -110,10 +110,15 @@ class Peer:
         return await self._ask("PATCH", path, json, params, headers)
 
     async def delete(
-        self, path: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """The parsed JSON of the answer; None when it has no body."""
-        return await self._ask("DELETE", path, None, params, headers)
+        return await self._ask("DELETE", path, json, params, headers)
 
     async def upload(self, path: str, *, filename: str, file: BinaryIO) -> Any:
         """Send `file` as the field `file` of a form; the parsed JSON of the answer."""
