@@ -9,6 +9,7 @@ from brain.api import (
     chat_socket,
     conversations,
     errors,
+    feedback,
     files,
     health,
     jobs,
@@ -43,6 +44,7 @@ def create_app(brain: Brain) -> FastAPI:
     app.include_router(jobs.router)
     app.include_router(conversations.router)
     app.include_router(users.router)
+    app.include_router(feedback.router)
     app.include_router(files.router)
     app.include_router(admin.router)
     app.include_router(vram.router)

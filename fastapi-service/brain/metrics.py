@@ -48,6 +48,12 @@ class Metrics:
         self._refused = Counter(
             "trollama_asks_refused", "Requests that were not taken.", ["code"], registry=own
         )
+        self._votes = Counter(
+            "trollama_feedback",
+            "Votes on answers; a changed one counts again.",
+            ["verdict", "route", "model"],
+            registry=own,
+        )
         self._tokens = Counter(
             "trollama_tokens", "Tokens of answers.", ["direction", "model"], registry=own
         )
@@ -82,6 +88,10 @@ class Metrics:
         """A request was not taken, for the reason of this failure code."""
         self._refused.labels(self._code(code)).inc()
 
+    def voted(self, verdict: str, route: str | None, model: str | None) -> None:
+        """Somebody called an answer `good` or `bad`."""
+        self._votes.labels(verdict, _route(route), self._model(model)).inc()
+
     def text(self, moment: Moment) -> bytes:
         """Everything in Prometheus's text format 0.0.4."""
         self._waiting.set(moment.waiting)
@@ -92,8 +102,7 @@ class Metrics:
 
     def _answered(self, done: Done) -> None:
         model = self._model(done.model)
-        route = done.route if done.route in ROUTE_NAMES else NONE
-        self._asks.labels("done", route, model).inc()
+        self._asks.labels("done", _route(done.route), model).inc()
         if done.model is None:
             return  # a reset or close: no model, nothing to time
         self._tokens.labels("in", model).inc(done.usage.input_tokens)
@@ -152,3 +161,7 @@ class Metrics:
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"trollama_{name}", text, labels, registry=self._registry)
+
+
+def _route(name: str | None) -> str:
+    return name if name in ROUTE_NAMES else NONE

@@ -1,7 +1,8 @@
 """
 Forget me.
 
-    stop what runs → conversations → files → requests and their answers → usage → preferences
+    stop what runs → conversations → files → requests and their answers → usage → votes
+    → preferences
 
 Each step may be repeated, and each removes last what it is found by: a run that broke off is
 finished by the next.
@@ -17,6 +18,7 @@ from brain.artifacts.keeping import FileStore
 from brain.context.shelf import Shelf
 from brain.jobs.queue import JobQueue
 from brain.jobs.repository import JobRepository
+from brain.people.feedback import Feedback
 from brain.people.history import TABLE, Asked, History, row_of
 from brain.people.preferences import PreferenceBook
 from shared.clock import Clock
@@ -49,6 +51,7 @@ class Forgotten:
     files: int
     asks: int
     usage: int
+    votes: int
     preferences: bool
 
 
@@ -63,6 +66,7 @@ class Forgetting:
         jobs: JobRepository,
         queue: JobQueue,
         history: History,
+        feedback: Feedback,
         preferences: PreferenceBook,
         files: FileStore,
         stop: Callable[[str], bool],
@@ -73,6 +77,7 @@ class Forgetting:
         self._jobs = jobs
         self._queue = queue
         self._history = history
+        self._feedback = feedback
         self._preferences = preferences
         self._files = files
         self._stop = stop
@@ -93,6 +98,7 @@ class Forgetting:
             files=await self._files.forget(user_id),
             asks=await self._forget_asks(user_id),
             usage=await self._forget_usage(user_id),
+            votes=await self._feedback.forget(user_id),
             preferences=await self._preferences.forget(user_id),
         )
         log.info("person.forgotten", conversations=left.conversations, asks=forgotten.asks)

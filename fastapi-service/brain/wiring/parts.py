@@ -36,6 +36,7 @@ from brain.llm.speaker import Speaker
 from brain.llm.tokens import Estimates
 from brain.llm.tools.toolbox import Web
 from brain.metrics import Metrics
+from brain.people.feedback import Feedback
 from brain.people.forgetting import Forgetting
 from brain.people.history import History
 from brain.people.preferences import PreferenceBook
@@ -76,6 +77,7 @@ class Brain:
     shelf: Shelf
     preferences: PreferenceBook
     history: History
+    feedback: Feedback
     forgetting: Forgetting
     metrics: Metrics
     budget: Budget
@@ -234,6 +236,7 @@ def _build(
     history = History(store)
     preferences = PreferenceBook(store, models=profile.models)
     metrics = Metrics(profile.models)
+    feedback = Feedback(store, count=metrics.voted, clock=clock)
     budget = Budget(
         UsageRepository(store),
         Limits(
@@ -303,12 +306,14 @@ def _build(
         shelf=shelf,
         preferences=preferences,
         history=history,
+        feedback=feedback,
         forgetting=Forgetting(
             store,
             shelf=shelf,
             jobs=jobs,
             queue=queue,
             history=history,
+            feedback=feedback,
             preferences=preferences,
             files=files.store,
             stop=worker.cancel,

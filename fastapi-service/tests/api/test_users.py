@@ -183,6 +183,7 @@ async def test_forget_me_leaves_nothing_but_the_marker(platform: Any) -> None:
             "files": 0,
             "asks": 0,
             "usage": 0,
+            "votes": 0,
             "preferences": False,
         }
 
