@@ -8,6 +8,9 @@ from typing import Literal
 BackendKind = Literal["ollama", "sglang"]
 """The kind of server a model lives on: one we load into, or one whose models are always loaded."""
 
+Kind = Literal["chat", "ocr", "embedding"]
+"""What a model is for. One for transcribing can be spoken with, but nobody is offered it."""
+
 Thinking = Literal["none", "boolean", "level"]
 """How a model is told to think: not at all, on or off, or `low`, `medium`, `high` (never off)."""
 
@@ -34,7 +37,7 @@ class ModelSpec:
     context_tokens: int = 8192
     """How much it is loaded to see at once: question, history and answer together."""
 
-    kind: Literal["chat", "embedding"] = "chat"
+    kind: Kind = "chat"
     thinking: Thinking = "none"
     tools: bool = False
     vision: bool = False

@@ -8,7 +8,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from brain.catalogue.models import BackendKind, ModelSpec, Priority, Thinking
+from brain.catalogue.models import BackendKind, Kind, ModelSpec, Priority, Thinking
 
 Role = Literal[
     "router", "general", "math", "simple_code", "complex_code", "reasoning", "research",
@@ -91,7 +91,7 @@ class _Row(BaseModel):
     priority: Literal["LOW", "NORMAL", "HIGH", "CRITICAL"] = "NORMAL"
     backend: BackendKind = "ollama"
     context_tokens: int = Field(default=8192, ge=512)
-    kind: Literal["chat", "embedding"] = "chat"
+    kind: Kind = "chat"
     thinking: Thinking = "none"
     tools: bool = False
     vision: bool = False

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field, field_serializer
 
-from brain.catalogue.models import ModelSpec
+from brain.catalogue.models import Kind, ModelSpec
 from brain.chat.compaction import Compaction
 from brain.chat.draft import Draft, Tell, milliseconds, tell_progress, tell_status, your_turn
 from brain.chat.errors import Cancelled
@@ -73,11 +73,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model a program may name, and who has it."""
+    """A model a program may name, who has it, and what it is for."""
 
     model: str
     server: str
     rehearsal: bool
+    kind: Kind = "chat"
 
 
 class Completed(Done):
@@ -128,8 +129,8 @@ class Completion:
         found = []
         for spec in sorted(self._usable(), key=lambda spec: spec.name):
             server = next((one for one in servers if spec.name in one.models), None)
-            if spec.kind == "chat" and server is not None:
-                found.append(Offer(spec.name, server.name, server.rehearsal))
+            if spec.kind != "embedding" and server is not None:
+                found.append(Offer(spec.name, server.name, server.rehearsal, spec.kind))
         return found
 
     def check(self, request: Request) -> None:
@@ -147,7 +148,7 @@ class Completion:
             spec = self._vram.spec(model)
         except (BackendUnreachable, ModelUnavailable):
             return
-        if spec.kind != "chat":
+        if spec.kind == "embedding":
             raise NotCapable(model, "chat")
         if request.script.tools and not spec.tools:
             raise NotCapable(model, "call tools")

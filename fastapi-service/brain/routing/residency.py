@@ -27,7 +27,7 @@ def best_stand_in(
     One that has the tools the route wants goes before any that has not; without `vision` nothing is
     chosen for an image.
     """
-    able = [one for one in candidates if one.kind == "chat" and (one.vision or not vision)]
+    able = [one for one in candidates if one.kind != "embedding" and (one.vision or not vision)]
     return max(
         able,
         key=lambda one: (one.tools or not tools, _worth(one, resident), one.name),

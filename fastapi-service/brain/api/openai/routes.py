@@ -39,28 +39,34 @@ router = APIRouter(prefix="/v1", tags=["openai"], route_class=_Route)
 
 async def _caller(request: Request, brain: TheBrain) -> Caller:
     """A person, by sign-in or by personal API key. Raises `AuthRequired`."""
-    token = bearer(request.headers.get("authorization"))
-    if token is not None and token.startswith(PREFIX):
-        return await brain.api_keys.caller(token)
-    caller = caller_of(request, brain)
+    caller = await _reader(request, brain)
     if caller.kind != "user":
         raise AuthRequired("This door is for people: it takes an API key or a sign-in.")
     return caller
 
 
+async def _reader(request: Request, brain: TheBrain) -> Caller:
+    """Whoever may see what there is: a person, or one of our services for its people."""
+    token = bearer(request.headers.get("authorization"))
+    if token is not None and token.startswith(PREFIX):
+        return await brain.api_keys.caller(token)
+    return caller_of(request, brain)
+
+
 ThePerson = Annotated[Caller, Depends(_caller)]
+TheReader = Annotated[Caller, Depends(_reader)]
 
 
 @router.get("/models")
-async def models(brain: TheBrain, _: ThePerson) -> dict[str, Any]:
-    """The models that may be named, and `auto`."""
+async def models(brain: TheBrain, _: TheReader) -> dict[str, Any]:
+    """The models that may be named, what each is for, and `auto`."""
     created = int(brain.clock.now())
     rows = [_row(offer, created) for offer in _offers(brain.completions.offers())]
     return {"object": "list", "data": rows}
 
 
 @router.get("/models/{model:path}")
-async def model(model: str, brain: TheBrain, _: ThePerson) -> dict[str, Any]:
+async def model(model: str, brain: TheBrain, _: TheReader) -> dict[str, Any]:
     """One of them."""
     for offer in _offers(brain.completions.offers()):
         if offer.model == model:
@@ -86,4 +92,10 @@ def _offers(known: list[Offer]) -> list[Offer]:
 
 def _row(offer: Offer, created: int) -> dict[str, Any]:
     owner = "rehearsal" if offer.rehearsal else offer.server
-    return {"id": offer.model, "object": "model", "created": created, "owned_by": owner}
+    return {
+        "id": offer.model,
+        "object": "model",
+        "created": created,
+        "owned_by": owner,
+        "kind": offer.kind,
+    }
