@@ -50,6 +50,9 @@ class LiveAnswer:
     reply: bool = False
     """Whether the first message replies to the question (where there is no thread)."""
 
+    on_sent: Callable[[], None] = lambda: None
+    """Called when one more message of it stands in Discord."""
+
     shown: list[_Shown] = field(default_factory=list)
     gone: bool = False
     _bell: anyio.Event = field(default_factory=anyio.Event)
@@ -68,6 +71,11 @@ class LiveAnswer:
     def channel_id(self) -> int:
         """Where it is shown."""
         return self.question.channel_id
+
+    @property
+    def message_ids(self) -> list[int]:
+        """Its messages in Discord, the first one first."""
+        return [one.message_id for one in self.shown]
 
     def found(self, message_ids: Sequence[int]) -> None:
         """These messages belong to this answer already, the first one first."""
@@ -186,6 +194,7 @@ class LiveAnswer:
             reply_to=self.question.message_id if first and self.reply else None,
         )
         self.shown.append(_Shown(sent.message_id, text, buttons=view is not None))
+        self.on_sent()
         if sent.text.strip() != text.strip():  # it was sent before a restart
             await self.delivery.turn_to_edit(self.channel_id, urgent=True)
             end = self.screen.end is not None
