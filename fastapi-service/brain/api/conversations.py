@@ -1,5 +1,5 @@
 """
-A person's conversations: list, read, delete, begin anew, shorten.
+A person's conversations: list, find, read, rename, delete, begin anew, shorten.
 
 `{id}` is a Discord id (`discord:…`) or one the client made itself, which belongs to its owner. The
 service token stands for Discord: its ids get that prefix, and with `?user_id=` it acts for that
@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
 
 from brain.api.deps import TheBrain, TheCaller
 from brain.api.jobs import Accepted
+from brain.api.said import opened_told
 from brain.chat.admission import Caller, new_ask_id
 from brain.chat.identities import with_prefix
-from brain.context.conversation import DISCORD_PREFIX, key_of
-from brain.context.shelf import Listed, Message, Opened
-from brain.jobs.job import Kind
+from brain.chat.under_way import UnderWay, first_asks, under_way_in
+from brain.context.conversation import DISCORD_PREFIX, Conversation, key_of, title_of
+from brain.context.search import search
+from brain.context.shelf import Listed, Opened
+from brain.jobs.job import Job, Kind
 from brain.wiring import Brain
 from shared.clock import iso
-from shared.errors import InvalidRequest
+from shared.errors import InvalidRequest, NotFound
 from shared.protocol import Ask, Surface
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"])
@@ -29,6 +33,15 @@ ConversationId = Annotated[str, Path(min_length=1, max_length=128)]
 UserId = Annotated[str | None, Query(min_length=1, max_length=128)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(max_length=500)]
+Words = Annotated[str, Query(max_length=200)]
+
+
+class Renamed(BaseModel):
+    """What a conversation is to be called; titles are cut at 80 characters."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +57,31 @@ async def listed(
     caller: TheCaller,
     brain: TheBrain,
     user_id: UserId = None,
+    q: Words = "",
     limit: Limit = 50,
     after: After = None,
 ) -> dict[str, Any]:
-    """The conversations a person takes part in, the last used first."""
+    """
+    The conversations a person takes part in, the last used first; with `q` those that hold all its
+    words, in the title or in what was said of late in those used last.
+    """
     whose = await _whose(caller, brain, user_id)
     if whose is None:
         raise InvalidRequest("Please correct `user_id`: field required.")
-    page, following = _page(await brain.shelf.listed(whose), limit=limit, after=after)
+    every = await _every(whose, brain)
+    found_in: dict[str, str] = {}
+    if q.strip():
+        hits = await search(every, q, brain.conversations)
+        every = [hit.listed for hit in hits]
+        found_in = {hit.listed.key: hit.found_in for hit in hits}
+    page, following = _page(every, limit=limit, after=after)
     conversations = [
         {
             "conversation_id": id_of(one.key, user_id=whose),
             "title": one.title,
             "updated_at": iso(one.updated_at),
+            "doors": list(one.doors),
+            **({"found_in": found_in[one.key]} if one.key in found_in else {}),
         }
         for one in page
     ]
@@ -72,10 +97,40 @@ async def read(
     limit: Limit = 200,
     after: After = None,
 ) -> dict[str, Any]:
-    """Who takes part and the newest messages, oldest first; `next` leads to older ones."""
+    """
+    Who takes part and the newest messages, oldest first; `next` leads to older ones. What is asked
+    there right now stands in `running`.
+    """
     visit = await _visit(conversation_id, caller, brain, user_id)
-    opened = await brain.shelf.open(visit.key, reader=visit.person, limit=limit, after=after)
-    return {"conversation_id": conversation_id} | _shown(opened)
+    running = under_way_in(brain.queue, visit.key)
+    try:
+        opened = await brain.shelf.open(visit.key, reader=visit.person, limit=limit, after=after)
+    except NotFound:
+        if not any(one.job.user_id == visit.person for one in running):
+            raise
+        opened = _begun(visit.key, running[0].job)
+    return {
+        "conversation_id": conversation_id,
+        **await opened_told(opened, brain),
+        "running": [_running(one) for one in running],
+    }
+
+
+@router.patch("/{conversation_id:path}")
+async def rename(
+    conversation_id: ConversationId,
+    body: Renamed,
+    caller: TheCaller,
+    brain: TheBrain,
+    user_id: UserId = None,
+) -> dict[str, Any]:
+    """Give it another title, for everybody who takes part."""
+    visit = await _visit(conversation_id, caller, brain, user_id)
+    name = " ".join(body.title.split())
+    if not name:
+        raise InvalidRequest("Please correct `title`: it is empty.")
+    title = await brain.shelf.rename(visit.key, title_of(name), person=visit.person)
+    return {"conversation_id": conversation_id, "title": title}
 
 
 @router.delete("/{conversation_id:path}")
@@ -146,6 +201,41 @@ async def _order(
     )
 
 
+async def _every(user_id: str, brain: Brain) -> list[Listed]:
+    """The kept conversations, behind those whose first question is not answered yet."""
+    kept = await brain.shelf.listed(user_id)
+    begun = first_asks(brain.queue, user_id, [one.key for one in kept])
+    news = [
+        Listed(job.conversation, title_of(job.text), job.asked_at, (job.surface,)) for job in begun
+    ]
+    return sorted([*news, *kept], key=_place)
+
+
+def _begun(key: str, job: Job) -> Opened:
+    """A conversation whose first question is not answered yet."""
+    conversation = Conversation(
+        key=key,
+        owner=job.user_id,
+        participants={job.user_id: job.user_name},
+        title=title_of(job.text),
+        doors=(job.surface,),
+    )
+    return Opened(conversation, job.asked_at, job.asked_at, messages=(), next=None)
+
+
+def _running(one: UnderWay) -> dict[str, Any]:
+    job = one.job
+    told: dict[str, Any] = {
+        "ask_id": job.ask_id,
+        "request_id": job.request_id,
+        "text": job.text,
+        "name": job.user_name,
+        "surface": job.surface,
+        "asked_at": iso(job.asked_at),
+    }
+    return told if one.position is None else told | {"position": one.position}
+
+
 def _page(
     found: Sequence[Listed], *, limit: int, after: str | None
 ) -> tuple[Sequence[Listed], str | None]:
@@ -168,36 +258,3 @@ def _read_place(after: str) -> tuple[float, str]:
         raise InvalidRequest(
             "Please correct `after`: take it from `next` of the page before."
         ) from invalid
-
-
-def _shown(opened: Opened) -> dict[str, Any]:
-    conversation = opened.conversation
-    return {
-        "title": conversation.title,
-        "owner": conversation.owner,
-        "participants": [
-            {"user_id": user, "name": name} for user, name in conversation.participants.items()
-        ],
-        "created_at": iso(opened.created_at),
-        "updated_at": iso(opened.updated_at),
-        "messages": [_message(one) for one in opened.messages],
-        "next": opened.next,
-    }
-
-
-def _message(one: Message) -> dict[str, Any]:
-    shown = {"role": one.role, "text": one.text, "name": one.name, "at": iso(one.at)}
-    if one.role != "assistant":
-        return shown | {"files": list(one.files)}
-    artifacts = [
-        {
-            "artifact_id": made.file_id,
-            "filename": made.filename,
-            "version": made.version,
-            "url": f"/artifacts/{made.file_id}",
-        }
-        for made in one.made
-    ]
-    return shown | {
-        "route": one.route, "model": one.model, "why": one.why, "artifacts": artifacts,
-    }  # fmt: skip

@@ -108,7 +108,16 @@ class Artifacts:
             url=self._url(kept, job.surface),
         )
         draft.saved.append(saved)
-        draft.made.append(Made(kept.file_id, kept.filename, kept.version))
+        draft.made.append(
+            Made(
+                kept.file_id,
+                kept.filename,
+                kept.version,
+                kept.media_type,
+                kept.size,
+                kept.expires_at,
+            )
+        )
         tell(Artifact(ask_id=job.ask_id, **saved.model_dump()))
 
     def _url(self, kept: Kept, surface: str) -> str:

@@ -33,6 +33,7 @@ from brain.chat.looking_up import (
     used_tools,
 )
 from brain.chat.reading import PICTURE_TOKENS, Reading
+from brain.chat.record import record, why_told
 from brain.context.checkpoint import Checkpoint
 from brain.context.conversation import Conversation, Entry
 from brain.context.repository import ConversationRepository
@@ -293,7 +294,7 @@ class Turn:
             text=draft.text,
             route=choice.route,
             model=choice.model,
-            why=f"{choice.why} (rehearsal)" if rehearsal else choice.why,
+            why=why_told(choice, rehearsal=rehearsal),
             rehearsal=rehearsal,
             sources=sources_of(draft),
             artifacts=draft.saved,
@@ -303,7 +304,7 @@ class Turn:
 
     def writes(self, draft: Draft) -> list[Write]:
         """What must be stored so that the conversation goes on from here."""
-        job, choice = draft.job, draft.choice
+        job = draft.job
         if draft.conversation is not None and draft.checkpoint is not None:
             return self._conversations.keep_checkpoint(
                 draft.conversation, draft.checkpoint, order=job.order
@@ -315,16 +316,20 @@ class Turn:
             order=job.order,
             user_id=job.user_id,
             user_name=job.user_name,
+            door=job.surface,
             question=job.text,
             answer=draft.text,
+            file_ids=job.files,
             enclosed=draft.enclosed,
             made=draft.made,
-            about={
-                "route": choice.route if choice else None,
-                "model": choice.model if choice else None,
-                "why": choice.why if choice else None,
-                "request_id": job.request_id,
-            },
+            about=record(
+                job,
+                draft.choice,
+                rehearsal=draft.lease is not None and draft.lease.server.rehearsal,
+                sources=sources_of(draft),
+                usage=draft.usage(),
+                timings=self._timings(draft),
+            ),
         )
 
     def _timings(self, draft: Draft) -> Timings:

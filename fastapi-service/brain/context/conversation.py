@@ -31,12 +31,20 @@ def title_of(question: str) -> str:
     return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1].rstrip() + "…"
 
 
+def first_doors(key: str) -> tuple[str, ...]:
+    """Where a conversation is at home of which nobody wrote down where it was asked in."""
+    return ("discord",) if key.startswith(DISCORD_PREFIX) else ("web",)
+
+
 class Made(NamedTuple):
-    """A file that came out of an answer."""
+    """A file that came out of an answer. `size` in bytes, `expires_at` in seconds since 1970."""
 
     file_id: str
     filename: str
     version: int
+    media_type: str = "application/octet-stream"
+    size: int = 0
+    expires_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Conversation:
     What the store knows: the header and the newest entries, oldest first.
 
     `epoch` rises with every reset; what belongs to an earlier one is forgotten. `checkpoint` stands
-    for everything up to its `upto`.
+    for everything up to its `upto`. `doors` are the surfaces it is used from.
     """
 
     key: str
@@ -75,6 +83,7 @@ class Conversation:
     participants: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     epoch: int = 0
+    doors: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     checkpoint: Checkpoint | None = None
 

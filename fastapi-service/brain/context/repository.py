@@ -2,20 +2,23 @@
 The rows of the `conversations` table.
 
 pk             sk                          what
-<key>          ~header                     owner, participants, epoch, title, checkpoint
+<key>          ~header                     owner, participants, epoch, title, doors, checkpoint …
 <key>          m#<epoch>#<order>#<0|1>     a question (0) or its answer (1)
 <key>          m#<epoch>#<order>#2         the sign that everything up to some order was summarised
 of#<user id>   <key>                       which conversations a person takes part in
 
 The header sorts behind all entries, so one query from the end brings it and the newest entries.
 `checkpoints` in the header counts the checkpoints: whoever writes one must have seen the last one.
+`title` follows from the first question; `named` is what a person called it instead, and stays out
+of what a turn writes, so that a name given while an answer is written is not lost. `turn` is the
+order of the newest turn: whoever rewrites the header beside the turns must have seen it.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brain.context.checkpoint import Checkpoint
-from brain.context.conversation import Conversation, Entry, Made, title_of
+from brain.context.conversation import Conversation, Entry, Made, first_doors, title_of
 from brain.context.enclosed import Enclosed, kept
 from brain.llm.tokens import estimate
 from shared.clock import Clock
@@ -60,8 +63,9 @@ class ConversationRepository:
             key=key,
             owner=header["owner"],
             participants=header["participants"],
-            title=header.get("title", ""),
+            title=header.get("named") or header.get("title", ""),
             epoch=epoch,
+            doors=tuple(header.get("doors") or first_doors(key)),
             entries=tuple(reversed(said)),
             checkpoint=Checkpoint.from_item(checkpoint) if checkpoint else None,
         )
@@ -114,29 +118,30 @@ class ConversationRepository:
         order: int,
         user_id: str,
         user_name: str,
+        door: str,
         question: str,
         answer: str,
         about: Item,
+        file_ids: Sequence[str] = (),
         enclosed: Sequence[Enclosed] = (),
         made: Sequence[Made] = (),
     ) -> list[Write]:
         """
-        The writes that add one turn; `about` (route, model …) is kept with the answer.
+        The writes that add one turn asked through `door`; `about` (route, model …) is kept with
+        the answer.
 
         So is `made`, the files that it handed over; of those that came with the question
-        (`enclosed`) a part is kept with it.
+        (`file_ids`, read as `enclosed`) a part is kept with it.
 
         They are refused (`ConditionFailed`) when the conversation was reset since it was loaded.
         """
         now = self._clock.now()
         prefix = f"m#{conversation.epoch:08d}#{order:020d}#"
         title = conversation.title or title_of(question or _names(enclosed))
+        used = {"title": title, "doors": sorted({*conversation.doors, door}), "updated_at": now}
         return [
-            self._header(conversation, user_id, user_name, title=title),
-            Change(
-                Key(TABLE, f"of#{user_id}", conversation.key),
-                set={"title": title, "updated_at": now},
-            ),
+            self._header(conversation, user_id, user_name, turn=order, used=used),
+            Change(Key(TABLE, f"of#{user_id}", conversation.key), set=used),
             Put(
                 Key(TABLE, conversation.key, prefix + "0"),
                 {
@@ -146,7 +151,7 @@ class ConversationRepository:
                     "name": user_name,
                     "at": now,
                     "tokens": estimate(question),
-                    **({"files": [one.to_item() for one in kept(enclosed)]} if enclosed else {}),
+                    **({"files": _files(enclosed, file_ids)} if enclosed else {}),
                 },
             ),
             Put(
@@ -196,36 +201,21 @@ class ConversationRepository:
             await self._store.write(*(Delete(Key(TABLE, key, sk)) for sk in old))
 
     def _header(
-        self, conversation: Conversation, user_id: str, user_name: str, *, title: str
+        self,
+        conversation: Conversation,
+        user_id: str,
+        user_name: str,
+        *,
+        turn: int,
+        used: Mapping[str, Any],
     ) -> Write:
         key = Key(TABLE, conversation.key, HEADER)
-        if conversation.is_new:
-            return self._new_header(key, user_id, user_name, epoch=0, title=title)
         participants = {**conversation.participants, user_id: user_name}
-        return Change(
-            key,
-            set={
-                "updated_at": self._clock.now(),
-                "participants": participants,
-                "title": title,
-            },
-            when=Matches({"epoch": conversation.epoch}),
-        )
-
-    def _new_header(
-        self, key: Key, user_id: str, user_name: str, *, epoch: int, title: str = ""
-    ) -> Write:
-        now = self._clock.now()
-        header = {
-            "owner": user_id,
-            "participants": {user_id: user_name},
-            "epoch": epoch,
-            "checkpoints": 0,
-            "title": title,
-            "created_at": now,
-            "updated_at": now,
-        }
-        return Put(key, header, when=Absent())
+        changed = {"participants": participants, "turn": turn, **used}
+        if not conversation.is_new:
+            return Change(key, set=changed, when=Matches({"epoch": conversation.epoch}))
+        created = {"owner": user_id, "epoch": 0, "checkpoints": 0}
+        return Put(key, created | changed | {"created_at": used["updated_at"]}, when=Absent())
 
 
 def _is_said(row: Row) -> bool:
@@ -251,8 +241,18 @@ def _entry(row: Row) -> Entry:
 def made_in(item: Mapping[str, Any]) -> tuple[Made, ...]:
     """The files that an answer handed over, by its row."""
     return tuple(
-        Made(one["file_id"], one["filename"], int(one["version"])) for one in item.get("made", ())
+        Made(**{name: one[name] for name in Made._fields if name in one})
+        for one in item.get("made", ())
     )
+
+
+def _files(enclosed: Sequence[Enclosed], file_ids: Sequence[str]) -> list[Item]:
+    """What is kept of the files of a question, each with its id: they were read in their order."""
+    ids = [*file_ids, *[None] * len(enclosed)]
+    return [
+        one.to_item() | {"file_id": file_id}
+        for one, file_id in zip(kept(enclosed), ids, strict=False)
+    ]
 
 
 def _names(enclosed: Sequence[Enclosed]) -> str:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from brain.context.conversation import Conversation, Made
+from brain.context.conversation import Conversation, Made, first_doors
 from brain.context.repository import HEADER, TABLE, made_in
 from shared.errors import InvalidRequest, NotFound
 from shared.store import (
@@ -24,6 +24,7 @@ from shared.store import (
     Change,
     ConditionFailed,
     Delete,
+    Item,
     Key,
     Matches,
     Put,
@@ -36,36 +37,48 @@ WITHDRAWN = "[removed at the author's request]"
 """Stands in other people's conversations for what a forgotten person said."""
 
 ENTRIES = "m#"
-PLAIN_FIELDS = ("owner", "epoch", "created_at", "updated_at")
+PLAIN_FIELDS = ("owner", "epoch", "named", "doors", "created_at", "updated_at")
+ABOUT = ("request_id", "route", "model", "why", "sources", "usage", "timings")
 PAGE_ROWS = 200
 _CURSOR = re.compile(r"\d{20}-[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A conversation in somebody's list; `updated_at` is when they last asked there."""
+    """
+    A conversation in somebody's list; `updated_at` is when they last asked there, `doors` are the
+    surfaces it is used from, as far as they know.
+    """
 
     key: str
     title: str
     updated_at: float
+    doors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """
-    One thing that was said. Route, model and why belong to answers, as do the files that they
-    handed over (`made`); `files` are the names of what came with a question.
+    One thing that was said. `about` belongs to answers: request_id, route, model, why, sources,
+    usage and timings, each as it was in the end frame and only where it is known; so does `made`,
+    the files that they handed over. `files` are what came with a question.
     """
 
     role: str
     text: str
     name: str
     at: float
-    route: str | None
-    model: str | None
-    why: str | None
-    files: Sequence[str] = ()
+    about: Mapping[str, Any]
+    files: Sequence["Came"] = ()
     made: Sequence[Made] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """A file that came with a question; of old ones the id is not known."""
+
+    filename: str
+    file_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +110,7 @@ class Shelf:
     async def listed(self, user_id: str) -> list[Listed]:
         """Every conversation `user_id` takes part in, the newest first."""
         rows = await self._store.query(TABLE, _index(user_id))
-        found = [Listed(row.sk, row.item["title"], row.item["updated_at"]) for row in rows]
-        return sorted(found, key=lambda one: (-one.updated_at, one.key))
+        return sorted((_listed(row) for row in rows), key=lambda one: (-one.updated_at, one.key))
 
     async def open(
         self, key: str, *, reader: str | None, limit: int, after: str | None = None
@@ -143,6 +155,22 @@ class Shelf:
             conversation.check_reader(reader)
         return conversation
 
+    async def rename(self, key: str, name: str, *, person: str | None) -> str:
+        """
+        Call a conversation `name`, for everybody who takes part, or as its first question again
+        where that is empty; the title it has now.
+
+        Raises `NotFound`, `ConversationForbidden` unless `person` began it or is None (operator).
+        """
+        conversation = await self.checked(key, owner=person)
+        named = {"named": name}
+        try:
+            await self._store.write(Change(Key(TABLE, key, HEADER), set=named, when=Matches()))
+        except ConditionFailed as gone:
+            raise _nothing() from gone
+        await self._in_lists(key, {*conversation.participants, conversation.owner or ""}, named)
+        return (await self.checked(key)).title
+
     async def delete(self, key: str, *, person: str | None) -> int:
         """
         Remove a conversation for everybody; how many messages it had.
@@ -179,8 +207,11 @@ class Shelf:
 
     async def untitle(self, key: str, people: Iterable[str]) -> None:
         """Take the title, which quotes the first question, out of these people's lists."""
+        await self._in_lists(key, people, {"title": ""})
+
+    async def _in_lists(self, key: str, people: Iterable[str], attributes: Item) -> None:
         for user in people:
-            change = Change(Key(TABLE, _index(user), key), set={"title": ""}, when=Matches())
+            change = Change(Key(TABLE, _index(user), key), set=attributes, when=Matches())
             with suppress(ConditionFailed):  # it is not in that list (any more)
                 await self._store.write(change)
 
@@ -210,7 +241,7 @@ class Shelf:
         while (item := await self._store.get(Key(TABLE, key, HEADER))) is not None:
             conversation = _conversation(key, item)
             people = {u: n for u, n in conversation.participants.items() if u != user_id}
-            plain = {name: item[name] for name in PLAIN_FIELDS}
+            plain = {name: item[name] for name in PLAIN_FIELDS if name in item}
             header = plain | {"participants": people, "title": ""}
             same = Matches({"epoch": conversation.epoch})
             try:
@@ -274,8 +305,9 @@ def _conversation(key: str, header: Mapping[str, Any]) -> Conversation:
         key=key,
         owner=header["owner"],
         participants=header["participants"],
-        title=header.get("title", ""),
+        title=header.get("named") or header.get("title", ""),
         epoch=int(header["epoch"]),
+        doors=tuple(header.get("doors") or first_doors(key)),
     )
 
 
@@ -285,12 +317,17 @@ def _message(item: Mapping[str, Any]) -> Message:
         text=item["text"],
         name=item.get("name", ""),
         at=item["at"],
-        route=item.get("route"),
-        model=item.get("model"),
-        why=item.get("why"),
-        files=[one["filename"] for one in item.get("files", ())],
+        about={name: item.get(name) for name in ABOUT},
+        files=[Came(one["filename"], one.get("file_id")) for one in item.get("files", ())],
         made=made_in(item),
     )
+
+
+def _listed(row: Row) -> Listed:
+    item = row.item
+    title = item.get("named") or item["title"]
+    doors = tuple(item.get("doors") or first_doors(row.sk))
+    return Listed(row.sk, title, item["updated_at"], doors)
 
 
 def _blank(key: str, sk: str) -> Change:

@@ -33,6 +33,7 @@ class Files:
     attachments: Attachments
     limits: Limits
     artifact_seconds: float
+    upload_seconds: float
     sweep_seconds: float
 
 
@@ -61,6 +62,7 @@ def open_files(settings: Settings, *, store: Store, clock: Clock) -> Files:
         attachments=Attachments(files, uploads, LinkedFiles(settings.discord_api_base)),
         limits=limits,
         artifact_seconds=artifact_seconds,
+        upload_seconds=upload_seconds,
         sweep_seconds=min(SWEEP_SECONDS, upload_seconds, artifact_seconds),
     )
 

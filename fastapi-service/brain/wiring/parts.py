@@ -75,6 +75,7 @@ class Brain:
     desk: Desk
     identities: Identities
     shelf: Shelf
+    conversations: ConversationRepository
     preferences: PreferenceBook
     history: History
     feedback: Feedback
@@ -304,6 +305,7 @@ def _build(
         api_keys=ApiKeys(auth, clock=clock),
         identities=identities,
         shelf=shelf,
+        conversations=conversations,
         preferences=preferences,
         history=history,
         feedback=feedback,

@@ -231,6 +231,7 @@ async def test_a_long_conversation_is_deleted_whole(platform: Any) -> None:
                     order=order,
                     user_id="anna",
                     user_name="Anna",
+                    door="web",
                     question="q",
                     answer="a",
                     about=about,

@@ -22,6 +22,7 @@ async def said(
             order=order,
             user_id=user,
             user_name=user.title(),
+            door="discord",
             question=question,
             answer="yes",
             about=about,
