@@ -1,1 +1,3 @@
-"""The web chat: Streamlit draws what was said, a component of ours the answer under way."""
+"""The web chat."""
+
+VERSION = "0.1.0"

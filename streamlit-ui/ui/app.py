@@ -1,0 +1,44 @@
+"""The script Streamlit runs for every page and every click."""
+
+import streamlit as st
+
+from shared.errors import Upstream
+from ui import session, sidebar, trouble
+from ui.app_pages import account, chat, login, settings
+from ui.sign_in import SignIn
+
+
+def pages_for(sign_in: SignIn | None) -> dict[str, st.Page]:
+    """What this person may open, by the name of the page; all lead to the login while nobody is."""
+    every = {
+        "chat": (chat.page, "Chat"),
+        "settings": (settings.page, "Settings"),
+        "account": (account.page, "Account"),
+    }
+    return {
+        name: st.Page(
+            login.page if sign_in is None else page,
+            title=f"{title} · Trollama",
+            url_path=name,
+            default=name == "chat",
+        )
+        for name, (page, title) in every.items()
+    }
+
+
+def show() -> None:
+    """One run of the script."""
+    st.set_page_config(page_title="Trollama", page_icon="🧌", layout="centered")
+    try:
+        sign_in = session.current()
+    except Upstream as down:
+        trouble.until_it_heals(down.message)
+        return
+    pages = pages_for(sign_in)
+    st.session_state[sidebar.PAGES] = pages
+    page = st.navigation(list(pages.values()), position="hidden")
+    trouble.guarded(page.run)
+    session.carry_out()
+
+
+show()

@@ -1,0 +1,70 @@
+"""Which conversation is open and what was just asked, for the length of a browser's visit."""
+
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from ui.live import Question
+
+PARAMETER = "c"
+QUESTION = "question"
+FRESH = "fresh_conversation"
+DRAFT = "draft"
+WRITTEN = "written"
+"""The key of the field people write into."""
+
+
+def open_conversation() -> str:
+    """The id of the conversation on the page; it stands in the address, so a reload finds it."""
+    named: str | None = st.query_params.get(PARAMETER)
+    if named:
+        return named[:128]
+    fresh: str = st.session_state.setdefault(FRESH, uuid4().hex)
+    return fresh
+
+
+def go_to(conversation_id: str | None) -> None:
+    """Open another conversation; None: a new one."""
+    st.session_state.pop(FRESH, None)
+    if conversation_id is None:
+        st.query_params.pop(PARAMETER, None)
+    else:
+        st.query_params[PARAMETER] = conversation_id
+
+
+def ask(question: Question) -> None:
+    """Hand a question to the component; its conversation is now the open one."""
+    st.session_state[QUESTION] = question
+    st.session_state.pop(FRESH, None)
+    st.query_params[PARAMETER] = question.conversation_id
+
+
+def asked() -> Question | None:
+    """The newest question of this visit."""
+    question: Question | None = st.session_state.get(QUESTION)
+    return question
+
+
+def keep_draft(text: str) -> None:
+    """Remember what could not be asked."""
+    st.session_state[DRAFT] = text
+
+
+def restore_draft() -> None:
+    """Put it back into the field; before the field is drawn."""
+    draft = st.session_state.pop(DRAFT, None)
+    if draft:
+        st.session_state[WRITTEN] = draft
+
+
+def ask_again(
+    conversation_id: str,
+    text: str,
+    *,
+    attachments: tuple[dict[str, Any], ...],
+    model: str | None,
+) -> None:
+    """Ask the same once more, of `model` or as before."""
+    options = {} if model is None else {"model": model}
+    ask(Question(uuid4().hex, conversation_id, text, attachments, options))

@@ -1,0 +1,121 @@
+"""A conversation as the brain tells it. Fields it does not send (yet) have a default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+Door = str
+"""`web`, `discord` or `api`: where a conversation is used from."""
+
+
+class Told(BaseModel):
+    """Part of an answer of the brain; unknown fields are ignored, so that it may grow."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def _named(value: Any) -> Any:
+    """A file of which only the name is kept."""
+    return {"filename": value} if isinstance(value, str) else value
+
+
+class SentFile(Told):
+    """A file that came with a question."""
+
+    filename: str
+    file_id: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+
+
+class MadeFile(Told):
+    """A file that came out of an answer; its bytes are at `url` of the brain."""
+
+    artifact_id: str
+    filename: str
+    media_type: str | None = None
+    size: int | None = None
+
+
+class Source(Told):
+    """A page an answer rests on."""
+
+    title: str = ""
+    url: str
+
+
+class Usage(Told):
+    """Tokens of an answer."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Timings(Told):
+    """Where the time of an answer went, in milliseconds."""
+
+    total_ms: int = 0
+
+
+class Message(Told):
+    """A question or an answer. `at` is ISO 8601."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    name: str | None = None
+    at: str = ""
+    request_id: str | None = None
+    route: str | None = None
+    model: str | None = None
+    why: str | None = None
+    sources: tuple[Source, ...] = ()
+    usage: Usage | None = None
+    timings: Timings | None = None
+    artifacts: tuple[MadeFile, ...] = ()
+    files: tuple[Annotated[SentFile, BeforeValidator(_named)], ...] = ()
+
+
+class Conversation(Told):
+    """Who takes part and a stretch of messages, oldest first; `next` leads to older ones."""
+
+    conversation_id: str
+    title: str = ""
+    owner: str | None = None
+    doors: tuple[Door, ...] = ()
+    messages: tuple[Message, ...] = ()
+    next: str | None = None
+
+
+class Listed(Told):
+    """A line in the list of conversations."""
+
+    conversation_id: str
+    title: str = ""
+    updated_at: str
+    doors: tuple[Door, ...] = ()
+
+    @property
+    def in_discord(self) -> bool:
+        """Whether it is a thread there, or attached to one."""
+        return "discord" in self.doors or self.conversation_id.startswith("discord:")
+
+
+class Page(Told):
+    """A stretch of the list."""
+
+    conversations: tuple[Listed, ...]
+    next: str | None = None
+
+
+class Week(Told):
+    """A person's budget; `limit` without the bonus."""
+
+    tier: str = "free"
+    used: int = 0
+    reserved: int = 0
+    limit: int | None = None
+    bonus: int = 0
+    resets_at: str = ""
+    enforced: bool = True
+    preferences: dict[str, Any] = {}
+    conversations: int = 0

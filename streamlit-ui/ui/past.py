@@ -1,0 +1,137 @@
+"""What was said before, drawn by Streamlit."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from shared.errors import BoundaryError
+from ui import trouble
+from ui.brain import Brain
+from ui.conversation import MadeFile, Message, SentFile
+from ui.markdown import for_streamlit, plain
+from ui.words import size, under_an_answer
+
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+AS_BEFORE = "Same model"
+Again = Callable[[Message, str | None], None]
+"""Asks a question once more, of the model named or as before."""
+
+
+def show(messages: tuple[Message, ...], *, brain: Brain, models: list[str], again: Again) -> None:
+    """Questions and answers, oldest first."""
+    question: Message | None = None
+    for number, message in enumerate(messages):
+        key = message.request_id or f"{message.at}-{number}"
+        if message.role == "user":
+            question = message
+            _question(message, brain=brain, key=key)
+        else:
+            _answer(message, question, brain=brain, models=models, again=again, key=key)
+
+
+def _question(message: Message, *, brain: Brain, key: str) -> None:
+    with st.chat_message("user", avatar=":material/person:"):
+        if message.name:
+            st.caption(plain(message.name))
+        if message.text:
+            st.text(message.text)
+        for number, file in enumerate(message.files):
+            _sent_file(file, brain=brain, key=f"{key}-sent-{number}")
+
+
+def _answer(
+    message: Message,
+    question: Message | None,
+    *,
+    brain: Brain,
+    models: list[str],
+    again: Again,
+    key: str,
+) -> None:
+    with st.chat_message("assistant", avatar="🧌"):
+        st.markdown(for_streamlit(message.text))
+        for made in message.artifacts:
+            _made_file(made, brain=brain, key=f"{key}-{made.artifact_id}")
+        if message.sources:
+            links = [
+                f"[{plain(one.title or one.url)}]({_link(one.url)})" for one in message.sources
+            ]
+            st.caption("Sources: " + " · ".join(links))
+        if said := under_an_answer(message):
+            st.caption(plain(said))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _vote(message, brain=brain, key=key)
+            if question is not None:
+                _once_more(question, models=models, again=again, key=key)
+
+
+def _vote(message: Message, *, brain: Brain, key: str) -> None:
+    if message.request_id is None:
+        return
+    request_id, field = message.request_id, f"vote-{key}"
+
+    def vote() -> None:
+        chosen = st.session_state.get(field)
+        if chosen is not None and trouble.attempt(lambda: brain.vote(request_id, good=chosen == 1)):
+            st.toast("Thank you. Your vote is kept.")
+
+    st.feedback("thumbs", key=field, on_change=vote)
+
+
+def _once_more(question: Message, *, models: list[str], again: Again, key: str) -> None:
+    chosen = st.menu_button(
+        "Ask again",
+        [AS_BEFORE, *models],
+        key=f"again-{key}",
+        icon=":material/refresh:",
+        type="tertiary",
+        help="Asks the same question once more, as before or of another model.",
+    )
+    if chosen is not None:
+        again(question, None if chosen == AS_BEFORE else chosen)
+
+
+def _made_file(made: MadeFile, *, brain: Brain, key: str) -> None:
+    label = plain(made.filename) + (f" ({size(made.size)})" if made.size else "")
+    st.download_button(
+        label,
+        data=lambda: brain.file(made.artifact_id).data,
+        file_name=made.filename,
+        mime=made.media_type or "application/octet-stream",
+        key=key,
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _sent_file(file: SentFile, *, brain: Brain, key: str) -> None:
+    if file.file_id and _is_picture(file):
+        try:
+            st.image(_bytes(brain, file.file_id), caption=plain(file.filename), width=320)
+        except BoundaryError:  # sent files are kept for an hour or so
+            st.caption(f"🖼️ {plain(file.filename)} (no longer kept)")
+        return
+    st.caption(f"📎 {plain(file.filename)}")
+
+
+def _is_picture(file: SentFile) -> bool:
+    if file.content_type:
+        return file.content_type in PICTURES
+    return file.filename.lower().endswith(PICTURE_ENDINGS)
+
+
+def _bytes(brain: Brain, file_id: str) -> bytes:
+    seen: dict[str, bytes] = st.session_state.setdefault("pictures", {})
+    if file_id not in seen:
+        if len(seen) >= 20:
+            seen.pop(next(iter(seen)))
+        seen[file_id] = brain.file(file_id).data
+    return seen[file_id]
+
+
+def _link(url: str) -> str:
+    """A page's address inside `[…](…)`; nothing but the web."""
+    if not url.startswith(("https://", "http://")):
+        return "about:blank"
+    return url.replace("(", "%28").replace(")", "%29").replace(" ", "%20")

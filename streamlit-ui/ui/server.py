@@ -1,0 +1,108 @@
+"""The web server: Streamlit's own application, with our health reports and a guard before it."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+import streamlit as st
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit.web.bootstrap import load_config_options
+
+from shared.clock import SystemClock
+from shared.errors import BoundaryError, Forbidden
+from shared.health import Health, Level
+from ui import VERSION
+from ui.api_client import Door
+from ui.config import Settings
+from ui.parts import parts
+
+SCRIPT = Path(__file__).with_name("app.py")
+
+
+def create_app(settings: Settings) -> st.App:
+    """The pages and the health reports."""
+    load_config_options(options(settings))
+    return st.App(
+        SCRIPT,
+        routes=[
+            Route("/health", _health, methods=["GET"]),
+            Route("/health/live", _live, methods=["GET"]),
+        ],
+        middleware=[Middleware(SamePage, allowed_origins=settings.allowed_origins)],
+    )
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Streamlit's settings: nothing leaves for its makers, nothing for developers is shown."""
+    return {
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "client.toolbarMode": "minimal",
+        "logger.level": "warning",
+        "runner.magicEnabled": False,
+        "server.address": settings.bind_address,
+        "server.port": settings.ui_port,
+        "server.corsAllowedOrigins": list(settings.allowed_origins),
+        "server.fileWatcherType": "none",
+        "server.headless": True,
+        "server.maxUploadSize": settings.max_upload_mib,
+        "theme.primaryColor": "#0f766e",
+        "theme.baseRadius": "0.6rem",
+    }
+
+
+class SamePage:
+    """
+    Refuses what a page of another site sends (protocol section 2); it may hold the cookie's person.
+
+    Streamlit would ask a server on the internet for the address of this machine before it refuses.
+    """
+
+    def __init__(self, app: ASGIApp, *, allowed_origins: tuple[str, ...]) -> None:
+        self._app = app
+        self._allowed_origins = allowed_origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and not self._welcome(Headers(scope=scope)):
+            refusal = Forbidden("Pages of this origin may not talk to Trollama (ALLOWED_ORIGINS).")
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await JSONResponse(refusal.body(), refusal.status)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _welcome(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None or origin.rstrip("/") in self._allowed_origins:
+            return True
+        return urlsplit(origin).netloc == headers.get("host")
+
+
+async def _live(_: Request) -> JSONResponse:
+    """The process serves."""
+    return JSONResponse({"status": "alive"})
+
+
+async def _health(_: Request) -> JSONResponse:
+    """One report: this process, and whether it reaches the others."""
+    levels: dict[str, Level] = {}
+    for name, door in (("brain", parts().brain), ("auth", parts().auth)):
+        levels[name] = await anyio.to_thread.run_sync(_level, door)
+    return JSONResponse(Health("streamlit-ui", VERSION, levels).report(now=SystemClock().now()))
+
+
+def _level(door: Door) -> Level:
+    try:
+        door.get("/health/live")
+    except BoundaryError:
+        return "degraded"
+    return "healthy"
