@@ -1,0 +1,177 @@
+// What the component shows: the turns of one conversation, the connection, notices.
+//
+// Pieces are collected and drawn once a frame. A screen reader hears stages and whole paragraphs
+// from a region of its own, not every piece.
+
+import { button, make, Turn } from "./turn.js";
+import { troubleOf } from "./wording.js";
+
+const NEAR_BOTTOM_PX = 80;
+const HIDDEN_DRAW_MS = 500;
+const SAID_KEPT = 6;
+
+export class View {
+  // `act`: { stop(ask), again(ask), reconnect() }
+  constructor(root, act) {
+    this._root = root;
+    this._act = act;
+    this._turns = new Map();
+    this._fresh = new Set();
+    this._planned = false;
+    this._thinking = false;
+    this._element = make("div", "live");
+    this._list = make("div", "turns");
+    this._trouble = make("div", "trouble", { role: "status" });
+    this._notices = make("div", "notices", { role: "status" });
+    this._said = make("div", "heard-only", { role: "log", "aria-live": "polite" });
+    this._trouble.hidden = true;
+    this._element.append(this._list, this._notices, this._trouble, this._said);
+    this._element.addEventListener("keydown", (event) => this._key(event));
+    root.append(this._element);
+    this._bottom = new Bottom(root);
+  }
+
+  remove() {
+    clearInterval(this._countdown);
+    this._bottom.leave();
+    this._element.remove();
+  }
+
+  // The turns of a conversation, the oldest first.
+  open(asks, { thinking }) {
+    this._thinking = thinking;
+    for (const id of this._turns.keys()) {
+      if (!asks.some((ask) => ask.id === id)) this._drop(id);
+    }
+    for (const ask of asks) if (!this._turns.has(ask.id)) this._add(ask);
+  }
+
+  // What `Session` heard about an ask of the open conversation.
+  heard(ask, change, piece) {
+    const turn = this._turns.get(ask.id);
+    if (change === "new") {
+      this._add(ask);
+      this._bottom.go();
+    } else if (change === "gone") this._drop(ask.id);
+    else if (turn) this._pass(turn, change, piece);
+  }
+
+  notice(text) {
+    const line = make("div", "notice", {}, make("span", "", {}, text));
+    line.append(button("Close", () => line.remove()));
+    this._notices.append(line);
+  }
+
+  connection(state, retryAt) {
+    clearInterval(this._countdown);
+    const show = () => {
+      const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+      const trouble = troubleOf(state, left);
+      this._trouble.hidden = !trouble;
+      this._trouble.classList.toggle("calm", state === "token");
+      if (!trouble) return;
+      if (!this._trouble.firstChild) {
+        this._trouble.append(make("span"), button("", () => this._act.reconnect()));
+      }
+      const [text, again] = this._trouble.children;
+      text.textContent = trouble.text;
+      again.hidden = !trouble.act;
+      again.textContent = trouble.act ?? "";
+    };
+    if (state === "connecting" && !this._trouble.hidden) return; // until it is known how it goes
+    show();
+    if (!this._trouble.hidden) this._countdown = setInterval(show, 1_000);
+  }
+
+  _pass(turn, change, piece) {
+    if (change === "answer") turn.write(piece);
+    else if (change === "thinking") turn.think(piece);
+    else if (change === "restart") turn.restart();
+    else if (change === "state") this._say(turn.show());
+    else if (change === "end") {
+      turn.end();
+      this._say(turn.ask.failure ? null : "The answer is complete.");
+    }
+    this._fresh.add(turn);
+    this._plan();
+  }
+
+  _plan() {
+    if (this._planned) return;
+    this._planned = true;
+    const draw = () => {
+      this._planned = false;
+      for (const turn of this._fresh) turn.draw();
+      this._fresh.clear();
+      this._bottom.keep();
+    };
+    if (document.hidden) setTimeout(draw, HIDDEN_DRAW_MS);
+    else requestAnimationFrame(draw);
+  }
+
+  _add(ask) {
+    const turn = new Turn(ask, {
+      stop: (one) => this._act.stop(one),
+      again: (one) => this._act.again(one),
+      say: (text) => this._say(text),
+      wantsThinking: () => this._thinking,
+    });
+    this._turns.set(ask.id, turn);
+    this._list.append(turn.element);
+  }
+
+  _drop(id) {
+    this._turns.get(id)?.element.remove();
+    this._turns.delete(id);
+  }
+
+  _say(text) {
+    if (!text) return;
+    this._said.append(make("p", "", {}, text));
+    while (this._said.childElementCount > SAID_KEPT) this._said.firstChild.remove();
+  }
+
+  // Escape stops the newest answer under way.
+  _key(event) {
+    if (event.key !== "Escape") return;
+    const under = [...this._turns.values()].filter(({ ask }) => !ask.done && !ask.failure);
+    if (under.length) this._act.stop(under[under.length - 1].ask);
+  }
+}
+
+// Follows the end of the page only while the person is there.
+class Bottom {
+  constructor(root) {
+    this._host = root.host ?? root;
+    this._near = true;
+    this._scrolled = () => {
+      const { scrollHeight, scrollTop, clientHeight } = this._area;
+      this._near = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
+    };
+  }
+
+  keep() {
+    if (!this._area) this._find();
+    if (this._near && this._area) this._area.scrollTop = this._area.scrollHeight;
+  }
+
+  go() {
+    this._near = true;
+    requestAnimationFrame(() => this.keep());
+  }
+
+  leave() {
+    this._area?.removeEventListener("scroll", this._scrolled);
+  }
+
+  _find() {
+    let element = this._host;
+    while (element && !/auto|scroll/.test(getComputedStyle(element).overflowY)) {
+      element = element.parentElement ?? element.getRootNode().host;
+    }
+    this._area = element ?? document.scrollingElement;
+    if (!this._area) return;
+    this._scrolled();
+    this._area.addEventListener("scroll", this._scrolled, { passive: true });
+  }
+}
