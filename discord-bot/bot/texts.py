@@ -1,5 +1,7 @@
 """What the bot says by itself. Everything else comes from the brain."""
 
+from urllib.parse import urlsplit
+
 from shared.protocol import Done, Failed, Queued, Stage, Status
 
 ASKED = "⏳ …"
@@ -25,13 +27,16 @@ STAGES: dict[Stage, str] = {
 }
 
 HELP = """**Talk to me**: mention me in a channel and I open a thread; in my threads and in direct \
-messages just write. Send files along (pictures, PDF, text, code).
-`/reset` forget what was said here · `/summarize` shorten it · `/close` forget it and close the \
-thread
-`/cancel` stop your question (so do "cancel that request", the Stop button and deleting it)
-`/model` choose who answers you · `/budget` your tokens this week
-`/link` connect your account · `/forget` delete what is kept about you
-Operators: `/status`, `/maintenance`, `/why`"""
+messages just write. Send files along: pictures, PDF, text, code.
+- `/reset` forget what was said here
+- `/summarize` shorten it, so that more fits
+- `/close` forget it and close the thread
+- `/cancel` stop your question; so do the Stop button, "cancel that request" and deleting it
+- `/model` choose who answers you
+- `/budget` your tokens this week
+- `/link` connect your account
+- `/forget` delete what is kept about you
+-# For operators: `/status`, `/maintenance`, `/why`"""
 
 
 def ordinal(number: int) -> str:
@@ -41,26 +46,61 @@ def ordinal(number: int) -> str:
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
+def place(position: int) -> str:
+    """The place in the queue; 1 is the one that starts next."""
+    return "Next in the queue" if position <= 1 else f"{ordinal(position)} in the queue"
+
+
 def of_queued(frame: Queued) -> str:
     """The place in the queue."""
-    return f"⏳ {ordinal(frame.position)} in the queue"
+    return f"⏳ {place(frame.position)}"
 
 
 def of_status(frame: Status) -> str:
     """The line above which the answer will appear."""
-    if frame.detail:
-        return f"⏳ {frame.detail}"
-    if frame.stage == "waiting" and frame.position:
-        return f"⏳ {ordinal(frame.position)} in the queue"
-    if frame.stage == "loading_model" and frame.model:
-        about = f", about {max(1, round(frame.eta_seconds))} s" if frame.eta_seconds else ""
-        return f"⏳ Loading {frame.model}{about}…"
-    return f"⏳ {STAGES[frame.stage]}"
+    detail = " ".join((frame.detail or "").split())
+    match frame.stage:
+        case "waiting":
+            line = _waiting(frame, detail)
+        case "loading_model" if frame.model:
+            about = f", about {max(1, round(frame.eta_seconds))} s" if frame.eta_seconds else ""
+            line = f"Loading {frame.model}{about}…"
+        case "searching" if detail:
+            line = f"Searching the web for {_as_code(detail)}…"
+        case "reading_page" if detail:
+            line = f"Reading {urlsplit(detail).netloc or detail}…"
+        case "reading_files" | "saving" if detail and not detail.endswith("…"):
+            line = f"{'Saving' if frame.stage == 'saving' else 'Reading'} {_as_code(detail)}…"
+        case _:
+            line = _sentence(detail) or STAGES[frame.stage]
+    return f"⏳ {line}"
+
+
+def _waiting(frame: Status, detail: str) -> str:
+    if frame.position:
+        line = place(frame.position)
+    elif frame.model:
+        line = f"Waiting for {frame.model}"
+    else:
+        return _sentence(detail) or STAGES["waiting"]
+    if not detail:
+        return line if frame.position else f"{line}…"
+    return f"{line}: {detail}" if detail[0].islower() else f"{detail} {line}."
+
+
+def _sentence(detail: str) -> str:
+    return f"{detail[:1].upper()}{detail[1:]}"
+
+
+def _as_code(name: str) -> str:
+    """`name` with nothing in it read as markup, mention or address."""
+    without_ticks = name.replace("`", "'")
+    return f"`{without_ticks}`"
 
 
 def footer(done: Done) -> str:
     """Route · model · why, in Discord's small print; "" where nothing is known."""
-    parts = [done.route, done.model, done.why, "rehearsed" if done.rehearsal else None]
+    parts = [done.route, done.model, done.why]
     line = " · ".join(part.replace("\n", " ") for part in parts if part)
     return f"-# {line}" if line else ""
 
@@ -70,4 +110,5 @@ def of_failed(failed: Failed) -> str:
     if failed.code == "chat.cancelled":
         return "🛑 Stopped."
     mark = "" if failed.message[:1] in "🚫🔧⚠️" else "⚠️ "
-    return f"{mark}{failed.message}"
+    again = " Please try again in a moment." if failed.retryable else ""
+    return f"{mark}{failed.message}{'' if 'again' in failed.message else again}"

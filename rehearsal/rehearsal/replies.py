@@ -14,6 +14,7 @@ SIGN = "_Rehearsal model: scripted answer, no real model was asked._"
 """Under every answer, so that nobody takes one for a model's."""
 
 ECHO_CHARACTERS = 80
+QUOTED_LINES = 6
 MOST_COUNTED = 10_000
 
 
@@ -64,13 +65,16 @@ def _calls(scripted: ScriptedReply | None, conversation: Conversation) -> tuple[
         return wanted if all(call.name in conversation.tools for call in wanted) else ()
     return tuple(
         Call(tool, arguments)
-        for tool, arguments in _tools_to_call(conversation.question)
+        for tool, arguments in _tools_to_call(conversation)
         if tool in conversation.tools
     )
 
 
-def _tools_to_call(question: str) -> list[tuple[str, Mapping[str, Any]]]:
+def _tools_to_call(conversation: Conversation) -> list[tuple[str, Mapping[str, Any]]]:
     """The tools of the product a question plainly asks for."""
+    question = conversation.question
+    if conversation.found:  # it has been searched for already
+        return []
     if address := re.search(r"https?://\S+[^\s.,;:!?)]", question):
         return [("fetch_page", {"url": address.group()})]
     wish = re.search(r"\bsearch (?:the web )?(?:for )?(.{2,200})", question, re.IGNORECASE)
@@ -94,16 +98,22 @@ def _text(
 
 def _filled(text: str, model: ScriptedModel, conversation: Conversation) -> str:
     """`text` with what it may hold in braces; other braces (code!) stay as they are."""
-    images = conversation.images
-    came = "" if not images else f" {images} image{'s' if images > 1 else ''} came with it."
     for name, value in (
         ("{model}", model.name),
-        ("{images}", came),
+        ("{images}", _came_with_it(conversation)),
         ("{tool_result}", "\n".join(said.text for said in conversation.tool_results)),
         ("{question}", _shortened(conversation.question)),
     ):
         text = text.replace(name, value)
     return text
+
+
+def _came_with_it(conversation: Conversation) -> str:
+    """Shows that files and pictures arrived; pictures are counted, never looked at."""
+    images = conversation.images
+    came = [_shortened(name) for name in conversation.files]
+    came += [f"{images} image{'s' if images > 1 else ''}"] if images else []
+    return f" {' and '.join(came)} came with it." if came else ""
 
 
 def _shortened(question: str) -> str:
@@ -115,9 +125,16 @@ def _after_tools(conversation: Conversation) -> str | None:
     """What the tools brought, so that a person sees they were really called."""
     results = conversation.tool_results
     if not results:
-        return None
+        if not conversation.found:
+            return None
+        return f"The web was searched first, and this came back:\n\n{_quote(conversation.found)}"
     lines = [f"* `{said.tool_name or 'tool'}`: {_shortened(said.text)}" for said in results]
     return "\n".join(["The tools were called and answered:", "", *lines])
+
+
+def _quote(found: str) -> str:
+    lines = [line for line in found.splitlines() if line.strip() and "<<<" not in line]
+    return "\n".join(f"> {_shortened(line)}" for line in lines[:QUOTED_LINES])
 
 
 def _remember(conversation: Conversation) -> str | None:

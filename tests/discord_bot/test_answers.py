@@ -59,7 +59,7 @@ async def test_a_word_longer_than_a_message_survives(world: Any) -> None:
 
 async def test_a_table_becomes_an_aligned_block(world: Any) -> None:
     (message,) = await asked(world, "the table")
-    assert "```\nName     Size\n-------  ----\nrnj-1    8" in message.content
+    assert "```\nName     Size\n───────  ────\nrnj-1    8" in message.content
 
 
 async def test_an_answer_of_too_many_messages_ends_in_a_file(world: Any) -> None:

@@ -7,6 +7,7 @@ from itertools import zip_longest
 MAX_WIDTH = 72
 """Columns that fit into a message on a usual screen without wrapping; wider ones become a list."""
 
+RULE = "─"
 SEPARATOR = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 FENCE = re.compile(r"[ \t]*```")
 CELL_END = re.compile(r"(?<!\\)\|")
@@ -26,7 +27,7 @@ def tables_as_blocks(text: str) -> str:
         in_block ^= FENCE.match(lines[at]) is not None
         rows = [] if in_block else _table_at(lines, at)
         if rows:
-            shown += _block(rows)
+            shown += _block(rows, _cells(lines[at + 1]))
             at += len(rows) + 1
         else:
             shown.append(lines[at])
@@ -56,17 +57,18 @@ def _cells(line: str) -> Row:
     return cells
 
 
-def _block(rows: list[Row]) -> list[str]:
+def _block(rows: list[Row], separator: Row) -> list[str]:
+    """`separator` says which columns stand right or in the middle, as in GitHub's Markdown."""
     plain = [[EMPHASIS.sub("", cell) for cell in row] for row in rows]
     columns = list(zip_longest(*plain, fillvalue=""))
     widths = [max(map(width, column)) for column in columns]
     if sum(widths) + 2 * (len(widths) - 1) > MAX_WIDTH:
         return _list(rows)
+    sides = [*separator, *[""] * len(widths)]
     header, *body = [
-        "  ".join(_padded(cell, room) for cell, room in zip(row, widths, strict=True)).rstrip()
-        for row in zip(*columns, strict=True)
+        "  ".join(map(_padded, row, widths, sides)).rstrip() for row in zip(*columns, strict=True)
     ]
-    rule = "  ".join("-" * room for room in widths)
+    rule = "  ".join(RULE * room for room in widths)
     return ["```", header, rule, *body, "```"]
 
 
@@ -91,5 +93,9 @@ def width(text: str) -> int:
     )
 
 
-def _padded(cell: str, room: int) -> str:
-    return cell + " " * (room - width(cell))
+def _padded(cell: str, room: int, side: str) -> str:
+    free = room - width(cell)
+    before = 0
+    if side.endswith(":"):
+        before = free // 2 if side.startswith(":") else free
+    return " " * before + cell + " " * (free - before)

@@ -41,6 +41,30 @@ def failed(code: str = "internal", message: str = "It broke.") -> Failed:
             Status(ask_id="a", stage="reading_files", detail="Analyzing image with OCR…"),
             "⏳ Analyzing image with OCR…",
         ),
+        (Queued(ask_id="a", request_id="r", position=1), "⏳ Next in the queue"),
+        (
+            Status(ask_id="a", stage="searching", detail="cats `rm`"),
+            "⏳ Searching the web for `cats 'rm'`…",
+        ),
+        (
+            Status(ask_id="a", stage="reading_page", detail="https://example.org/a_b_c"),
+            "⏳ Reading example.org…",
+        ),
+        (Status(ask_id="a", stage="reading_files", detail="a_b_c.csv"), "⏳ Reading `a_b_c.csv`…"),
+        (Status(ask_id="a", stage="saving", detail="a.py"), "⏳ Saving `a.py`…"),
+        (
+            Status(ask_id="a", stage="waiting", model="m:1b", detail="x:2b must finish first"),
+            "⏳ Waiting for m:1b: x:2b must finish first",
+        ),
+        (
+            Status(ask_id="a", stage="waiting", position=2, detail="the server is away"),
+            "⏳ 2nd in the queue: the server is away",
+        ),
+        (
+            Status(ask_id="a", stage="waiting", position=2, detail="🔧 Maintenance. It is queued."),
+            "⏳ 🔧 Maintenance. It is queued. 2nd in the queue.",
+        ),
+        (Status(ask_id="a", stage="routing", detail="a shorter history"), "⏳ A shorter history"),
     ],
 )
 def test_a_status_line_says_what_happens(frame: ToClient, line: str) -> None:
@@ -70,6 +94,13 @@ def test_sources_stand_below() -> None:
 def test_what_was_said_before_a_failure_stays() -> None:
     assert shown(delta("4"), failed()) == ["4\n⚠️ It broke."]
     assert shown(failed("chat.cancelled")) == ["🛑 Stopped."]
+
+
+def test_a_failure_that_may_pass_says_to_try_again() -> None:
+    failure = Failed(ask_id="a", code="backend.failed", message="It broke.", retryable=True)
+    assert shown(failure) == ["⚠️ It broke. Please try again in a moment."]
+    said = failure.model_copy(update={"message": "Please try again later."})
+    assert shown(said) == ["⚠️ Please try again later."]
 
 
 def test_nothing_follows_an_end() -> None:

@@ -12,11 +12,16 @@ def test_a_table_becomes_an_aligned_block() -> None:
     assert tables_as_blocks(TABLE).split("\n") == [
         "Before", "", "```",
         "Name     Size",
-        "-------  ----",
-        "rnj-1    8",
-        "gpt-oss  20",
+        "───────  ────",
+        "rnj-1       8",
+        "gpt-oss    20",
         "```", "", "After",
     ]  # fmt: skip
+
+
+def test_a_column_stands_where_its_separator_says() -> None:
+    table = "| left | middle | right |\n|:--|:-:|--:|\n| a | b | c |"
+    assert tables_as_blocks(table).split("\n")[3] == "a       b         c"
 
 
 def test_a_wide_table_becomes_a_list() -> None:

@@ -240,14 +240,12 @@ class Control:
     def _write(self, what: str, act: Act, person: Person) -> Json:
         discord = self._discord
         match what:
-            case "say":
+            case "say" | "dm":
                 files = [File(each.name, b64decode(each.data_base64)) for each in act.files]
-                channel = self._channel(act.channel or "general", person)
+                channel = self._channel("@me" if what == "dm" else act.channel or "general", person)
                 replied = None if act.reply_to is None else channel.messages.get(int(act.reply_to))
                 said = discord.say(person, channel, act.text, files=files, reply_to=replied)
                 return _told(discord, said)
-            case "dm":
-                return _told(discord, discord.dm(person, act.text))
             case "thread":
                 parent = self._channel(act.channel, person)
                 thread = discord.start_thread(person, parent, act.name, act.text or None)

@@ -27,6 +27,7 @@ from rehearsal.discord.page.markdown import render
          'target="_blank" rel="noreferrer">x</a></p>'),
         ("> said\nanswered", "<blockquote><p>said</p></blockquote><p>answered</p>"),
         ("-# 7 tokens", "<p><small>7 tokens</small></p>"),
+        ("one\n\ntwo", '<p>one</p><p class="gap">two</p>'),
     ],
 )  # fmt: skip
 def test_markdown_is_shown_as_discord_shows_it(text: str, html: str) -> None:

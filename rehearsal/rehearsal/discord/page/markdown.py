@@ -11,6 +11,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 # Pygments has no types of its own.
@@ -30,6 +31,10 @@ _EVERYONE = re.compile(r"@(everyone|here)\b")
 _SUBTEXT = re.compile(r"(?m)^-# (.+)$")
 
 
+NO_GAP = " "
+"""A blank line that nobody wrote."""
+
+
 def render(text: str, names: Mapping[str, str]) -> str:
     """
     The HTML of a message's text; nothing of the text itself becomes markup.
@@ -46,11 +51,20 @@ def _ended_quotes(text: str) -> str:
     fenced = quoted = False
     for line in text.split("\n"):
         if quoted and not fenced and not line.startswith(">"):
-            lines.append("")
+            lines.append(NO_GAP)
         fenced ^= line.lstrip().startswith("```")
         quoted = line.startswith("> ") and not fenced
         lines.append(line)
     return "\n".join(lines)
+
+
+def _gaps(state: StateCore) -> None:
+    """Mark what stands behind a blank line: Discord shows that line, CommonMark does not."""
+    lines = state.src.split("\n")
+    for token in state.tokens:
+        before = token.map[0] - 1 if token.map and token.nesting >= 0 else -1
+        if before >= 0 and not lines[before] and token.type != "inline":
+            token.attrJoin("class", "gap")
 
 
 def _words(
@@ -85,7 +99,8 @@ def _code(
             inside = highlight(token.content, get_lexer_by_name(language, stripnl=False), formatter)
         except ClassNotFound:
             pass
-    return f'<pre data-language="{escape(language)}"><code>{inside}</code></pre>'
+    gap = ' class="gap"' if token.attrGet("class") else ""
+    return f'<pre{gap} data-language="{escape(language)}"><code>{inside}</code></pre>'
 
 
 def _link(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, _: Any) -> str:
@@ -97,6 +112,7 @@ def _link(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: 
 def _discord() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"breaks": True, "html": False})
     markdown.enable("strikethrough").disable(_NOT_IN_DISCORD)
+    markdown.core.ruler.push("gaps", _gaps)
     markdown.add_render_rule("text", _words)
     markdown.add_render_rule("fence", _code)
     markdown.add_render_rule("link_open", _link)

@@ -56,8 +56,15 @@ async function watch() {
 
 function go(channel) {
   here.channel = channel;
-  location.hash = channel;
+  location.hash = `${channel}@${here.person}`;
+  document.body.classList.remove("menu");
   again();
+}
+
+function readAddress() {
+  const [channel, person] = location.hash.slice(1).split("@");
+  if (channel) here.channel = channel;
+  if (person) here.person = person;
 }
 
 function again() {
@@ -129,13 +136,12 @@ function stay() {
 function drawMessage(one, first) {
   const kinds = [first && "first", one.pings && "pings"].filter(Boolean).join(" ");
   if (one.system) {
-    return make("li", { class: kinds }, make("div", { class: "above" },
-      one.reply ? `${one.reply.name}: ${one.reply.text}` : "The first message was deleted."));
+    return make("li", { class: "first starter" }, ...(one.starter ? [...heading(one.starter),
+      make("div", { class: "body", html: one.starter.html })] : ["The first message was deleted."]));
   }
   return make("li", { class: kinds, "data-id": one.id },
     ...(first ? heading(one) : []),
-    make("div", { class: one.loading ? "body waits" : "body", html: one.html }),
-    one.edited && make("span", { class: "edited" }, "(edited)"),
+    drawText(one),
     ...one.embeds.map(drawEmbed),
     ...one.files.map(drawFile),
     ...one.rows.map((row) => drawRow(one, row)),
@@ -143,23 +149,37 @@ function drawMessage(one, first) {
       make("button", { class: each.mine ? "reaction mine" : "reaction",
         onclick: () => act("react", { message: one.id, emoji: each.emoji, on: !each.mine }) },
       `${each.emoji} ${each.count}`))),
-    one.thread && make("div", { class: "row" }, make("button",
-      { class: "part", onclick: () => go(one.thread.id) }, `↳ ${one.thread.name}`)),
+    one.thread && make("button", { class: "opens", onclick: () => go(one.thread.id) },
+      make("b", {}, one.thread.name), make("span", {}, `${one.thread.said} ${
+        one.thread.said === 1 ? "message" : "messages"} ›`)),
     one.hidden && make("div", { class: "hidden-note" }, "Only you can see this."),
     tools(one));
+}
+
+function drawText(one) {
+  const body = make("div", { class: one.loading ? "body waits" : "body", html: one.html });
+  const last = body.lastElementChild;
+  if (one.edited) {
+    (last && last.tagName === "P" ? last : body).append(make("span", { class: "edited" }, "(edited)"));
+  }
+  return body;
+}
+
+function clock(at) {
+  return new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 }
 
 function heading(one) {
   const hue = Number((BigInt(one.author.id) * 137n) % 360n);
   const face = one.author.bot ? "var(--blurple)" : `hsl(${hue} 45% 45%)`;
   const above = one.reply ? `↰ @${one.reply.name} ${one.reply.text}` :
-    one.command ? `↰ ${one.command.person} used /${one.command.name}` : null;
+    one.command && one.command.name ? `↰ ${one.command.person} used /${one.command.name}` : null;
   return [
     above && make("div", { class: "above" }, above),
     make("div", { class: "face", style: `background: ${face}` }, one.author.name[0]),
     make("span", { class: "name" }, one.author.name),
     one.author.bot && make("span", { class: "tag" }, "APP"),
-    make("time", { datetime: one.at }, new Date(one.at).toLocaleTimeString()),
+    make("time", { datetime: one.at }, clock(one.at)),
   ].filter(Boolean);
 }
 
@@ -177,7 +197,11 @@ function drawFile(file) {
   return make("div", { class: "file" },
     file.type.startsWith("image/") && make("img", { src: file.url, alt: file.name }),
     make("a", { href: file.url, download: file.name }, file.name),
-    make("small", {}, `${(file.size / 1000).toFixed(1)} kB`));
+    make("small", {}, size(file.size)));
+}
+
+function size(bytes) {
+  return bytes < 1000 ? `${bytes} bytes` : `${(bytes / 1000).toFixed(1)} kB`;
 }
 
 function drawRow(message, row) {
@@ -320,7 +344,11 @@ $("files").addEventListener("change", () => {
   $("composer").className = $("files").files.length ? "armed" : "";
 });
 $("replying").lastElementChild.addEventListener("click", () => reply(null));
-$("person").addEventListener("change", (event) => { here.person = event.target.value; again(); });
+$("person").addEventListener("change", (event) => {
+  here.person = event.target.value;
+  go(here.channel);
+});
+$("menu").addEventListener("click", () => document.body.classList.toggle("menu"));
 $("new-thread").addEventListener("click", async () => {
   const name = prompt("Title of the post");
   const text = name && prompt("What do you want to say?");
@@ -328,13 +356,14 @@ $("new-thread").addEventListener("click", async () => {
   if (made) go(made.id);
 });
 window.addEventListener("hashchange", () => {
-  const wanted = location.hash.slice(1);
-  if (wanted && wanted !== here.channel) go(wanted);
+  const before = `${here.channel}@${here.person}`;
+  readAddress();
+  if (`${here.channel}@${here.person}` !== before) again();
 });
 $("messages").addEventListener("scroll", () => {
   const list = $("messages");
   here.bottom = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
 });
 new ResizeObserver(stay).observe($("messages"));
-if (location.hash.length > 1) here.channel = location.hash.slice(1);
+readAddress();
 watch();

@@ -93,8 +93,11 @@ def _message(state: State, one: Message, person: Person, names: dict[str, str]) 
             for emoji, who in one.reactions.items()
         ],
         "rows": one.components,
+        "starter": None if one.type != 21 or one.replied is None else _message(
+            state, one.replied, person, names
+        ),
         "thread": None if thread is None or thread.id == one.channel else {
-            "id": str(thread.id), "name": thread.name,
+            "id": str(thread.id), "name": thread.name, "said": len(thread.messages),
         },
     }  # fmt: skip
 
