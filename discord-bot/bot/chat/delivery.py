@@ -29,7 +29,14 @@ SEARCHED = 100
 PERSISTENT_TRIES = 20
 """About two and a half minutes of an outage; an end that was not shown is not acknowledged."""
 
+PATIENCE_SECONDS = 1.3
+"""How long the end of an answer may wait for its edit. Two that come at once are both in time; of
+three, the last one would not be."""
+
 MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
+OF_AN_INTERACTION = re.compile(r"/(interactions|webhooks)/")
+"""These do not count for the limit of the whole bot (documentation, Rate Limits, Global)."""
+
 T = TypeVar("T")
 
 
@@ -80,22 +87,45 @@ class Delivery:
         """What a client must be given so that the pace learns Discord's headers."""
         config = aiohttp.TraceConfig()
 
+        async def began(
+            _: aiohttp.ClientSession,
+            __: SimpleNamespace,
+            params: aiohttp.TraceRequestStartParams,
+        ) -> None:
+            path = params.url.path
+            if _paced(params.method, path) is None and not OF_AN_INTERACTION.search(path):
+                self._pace.began()
+
         async def ended(
             _: aiohttp.ClientSession,
             __: SimpleNamespace,
             params: aiohttp.TraceRequestEndParams,
         ) -> None:
-            found = MESSAGES.search(params.url.path)
-            if found is not None:
-                method = params.method.upper()
-                self._pace.noted(method, int(found[1]), params.response.headers)
+            channel_id = _paced(params.method, params.url.path)
+            if channel_id is not None:
+                self._pace.noted(params.method.upper(), channel_id, params.response.headers)
 
+        config.on_request_start.append(began)
         config.on_request_end.append(ended)
         return config
 
-    async def turn_to_edit(self, channel_id: int, *, urgent: bool = False) -> None:
-        """Return when this channel may be written to again; each `edit` needs one."""
-        await self._pace.turn("PATCH", channel_id, urgent=urgent)
+    async def turn_to_edit(self, channel_id: int) -> None:
+        """Return when an answer that grows there may be shown anew; one `edit` must follow."""
+        await self._pace.turn("PATCH", channel_id)
+
+    async def turn_to_send(self, channel_id: int) -> None:
+        """The same for a message that is no end of an answer; one `send` must follow."""
+        await self._pace.turn("POST", channel_id)
+
+    def sends_sooner(self, channel_id: int) -> bool:
+        """Whether an end would wait too long for its edit here, and less as a new message."""
+        edited = self._pace.expected_seconds("PATCH", channel_id)
+        sent = self._pace.expected_seconds("POST", channel_id)
+        return PATIENCE_SECONDS < edited > sent
+
+    def give_back_turn(self, channel_id: int, *, to_send: bool) -> None:
+        """A turn was waited for and is not needed."""
+        self._pace.give_back("POST" if to_send else "PATCH", channel_id)
 
     async def send(
         self,
@@ -106,13 +136,14 @@ class Delivery:
         view: discord.ui.View | None = None,
         files: Sequence[File] = (),
         reply_to: int | None = None,
+        had_turn: bool = False,
     ) -> Sent:
         """
         A new message, or the one that has this nonce already and the text it has.
 
-        Raises `Gone` or, after a long time, `Undelivered`.
+        `had_turn`: the caller has waited for `turn_to_send`. Raises `Gone` or, after a long time,
+        `Undelivered`.
         """
-        await self._pace.turn("POST", channel_id, urgent=True)
         more: dict[str, Any] = {} if view is None else {"view": view}
         if reply_to is not None:
             more["reference"] = discord.MessageReference(
@@ -125,7 +156,8 @@ class Delivery:
             )
             return Sent(message.id, message.content)
 
-        return await self._tried("send", call, PERSISTENT_TRIES)
+        turns = _Turns(self._pace, "POST", channel_id, had_one=had_turn)
+        return await self._tried("send", call, PERSISTENT_TRIES, turns)
 
     async def search(
         self, channel_id: int, *, after: int, fits: Callable[[discord.Message], bool]
@@ -160,7 +192,8 @@ class Delivery:
         """
         Replace a message. Raises `Gone`, or `Undelivered`: at once unless `persistent`.
 
-        The caller has waited for `turn_to_edit`.
+        The end of an answer is persistent and goes before others; for any other the caller has
+        waited for `turn_to_edit`.
         """
 
         async def call(client: discord.Client) -> None:
@@ -170,21 +203,29 @@ class Delivery:
             else:
                 await place.edit(content=text, view=view)
 
-        await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1)
+        turns = _Turns(self._pace, "PATCH", channel_id, had_one=not persistent)
+        await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1, turns)
 
     async def call(self, what: str, call: Callable[[discord.Client], Awaitable[T]]) -> T:
         """Anything else that must happen; the same limits and errors as `send`."""
         return await self._tried(what, call, PERSISTENT_TRIES)
 
     async def _tried(
-        self, what: str, call: Callable[[discord.Client], Awaitable[T]], tries: int
+        self,
+        what: str,
+        call: Callable[[discord.Client], Awaitable[T]],
+        tries: int,
+        turns: "_Turns | None" = None,
     ) -> T:
         pause = FIRST_PAUSE_SECONDS
         for left in range(tries - 1, -1, -1):
             await self._there.wait()
             assert self._client is not None
             try:
-                return await call(self._client)
+                if turns is None:
+                    return await call(self._client)
+                async with turns:
+                    return await call(self._client)
             except (discord.NotFound, discord.Forbidden) as refusal:
                 log.info("discord.refused", what=what, code=refusal.code)
                 raise Gone(what) from refusal
@@ -202,6 +243,30 @@ class Delivery:
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         raise Undelivered(what)
+
+
+@dataclass(slots=True)
+class _Turns:
+    """A turn for every try of a request."""
+
+    pace: Pace
+    method: str
+    channel_id: int
+    had_one: bool
+
+    async def __aenter__(self) -> None:
+        if not self.had_one:
+            await self.pace.turn(self.method, self.channel_id, urgent=True)
+        self.had_one = False
+
+    async def __aexit__(self, *_: object) -> None:
+        self.pace.over(self.method, self.channel_id)
+
+
+def _paced(method: str, path: str) -> int | None:
+    """The channel, for requests that have turns."""
+    found = MESSAGES.search(path) if method.upper() in ("POST", "PATCH") else None
+    return None if found is None else int(found[1])
 
 
 def _files(files: Sequence[File]) -> list[discord.File]:

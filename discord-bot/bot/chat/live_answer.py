@@ -17,7 +17,7 @@ import structlog
 
 from bot.chat import buttons
 from bot.chat.ask import QuestionId
-from bot.chat.delivery import Delivery, File, Gone, Undelivered, nonce_of
+from bot.chat.delivery import Delivery, File, Gone, Sent, Undelivered, nonce_of
 from bot.chat.screen import Screen
 from shared.protocol import Done, SavedFile, ToClient
 
@@ -97,16 +97,17 @@ class LiveAnswer:
         if self.shown:
             return
         try:
-            await self._send(0, self.screen.messages()[0])
+            await self.delivery.turn_to_send(self.channel_id)
+            await self._send(0, self.screen.messages()[0], had_turn=True)
         except (Gone, Undelivered):
             self.gone = True
 
     async def run(self) -> bool:
         """Until the end is shown; False when it could not be shown (then it is not to be acked)."""
-        while self.screen.end is None and not self.gone:
+        while not self._ended and not self.gone:
             await self._bell.wait()
             self._bell = anyio.Event()
-            if self.screen.end is None:
+            if not self._ended:
                 await self._draw_some()
         if self.gone:
             return True
@@ -116,46 +117,64 @@ class LiveAnswer:
 
     async def _draw_some(self) -> None:
         """One request: the first message that is different, when the channel takes it."""
-        if not await self._turn():
+        first = self._first_difference()
+        new = first == len(self.shown)
+        if first is None or not await self._turn(new=new):
+            return
+        at = self._first_difference()
+        if self._ended or at is None or (at == len(self.shown)) is not new:
+            self.delivery.give_back_turn(self.channel_id, to_send=new)
+            self._bell.set()
             return
         wanted = self.screen.messages()
-        at = next(
-            (n for n, text in enumerate(wanted) if n >= len(self.shown) or self._differs(n, text)),
-            None,
-        )
-        if at is None:
-            return
         try:
-            if at >= len(self.shown):
-                await self._send(at, wanted[at])
+            if new:
+                await self._send(at, wanted[at], had_turn=True)
             else:
                 await self._edit(at, wanted[at], last=False)
         except Undelivered:
             self._bell.set()  # the next turn tries again
         except Gone:
             self.gone = True
-        if self.screen.end is None and wanted != [one.text for one in self.shown]:
+        if self._first_difference() is not None:
             self._bell.set()
 
-    async def _turn(self) -> bool:
+    def _first_difference(self) -> int | None:
+        """Which message is not as it should be, or is not there yet."""
+        for at, text in enumerate(self.screen.messages()):
+            if at >= len(self.shown) or self.shown[at].text != text:
+                return at
+        return None
+
+    @property
+    def _ended(self) -> bool:
+        return self.screen.end is not None
+
+    async def _turn(self, *, new: bool) -> bool:
         """Wait for the channel; False when the end came first."""
         with anyio.CancelScope() as self._waiting:
-            await self.delivery.turn_to_edit(self.channel_id)
+            if new:
+                await self.delivery.turn_to_send(self.channel_id)
+            else:
+                await self.delivery.turn_to_edit(self.channel_id)
         cut_short = self._waiting.cancelled_caught
         self._waiting = None
         return not cut_short
 
     async def _draw_the_end(self) -> bool:
+        """The words first, in order; then what is left of the buttons above the last message."""
         wanted = self.screen.messages()
         files = await self._files()
         try:
-            for at, text in enumerate(wanted):
-                last = at == len(wanted) - 1
+            for at, text in enumerate(wanted[:-1]):
                 if at >= len(self.shown):
-                    await self._send(at, text, last=last, files=files if last else ())
-                elif last or self._differs(at, text) or self.shown[at].buttons:
-                    await self.delivery.turn_to_edit(self.channel_id, urgent=True)
-                    await self._edit(at, text, last=last, end=True, files=files if last else ())
+                    await self._send(at, text)
+                elif self.shown[at].text != text:
+                    await self._edit(at, text, last=False, end=True)
+            await self._draw_the_last(len(wanted) - 1, wanted[-1], files)
+            for at, text in enumerate(wanted[:-1]):
+                if self.shown[at].buttons:
+                    await self._edit(at, text, last=False, end=True)
             for extra in self.shown[len(wanted) :]:
                 await self._delete(extra.message_id)
         except Gone:
@@ -165,40 +184,69 @@ class LiveAnswer:
             return False
         return True
 
+    async def _draw_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
+        if at >= len(self.shown):
+            await self._send(at, text, last=True, files=files)
+        elif self.delivery.sends_sooner(self.channel_id):
+            await self._move(at, text, files)
+        else:
+            await self._edit(at, text, last=True, end=True, files=files)
+
     async def _files(self) -> list[File]:
         files = await self.fetch(self.screen.files) if self.screen.files else []
         if self.screen.whole_answer_as_file:
             files.append(File("answer.md", self.screen.text.encode()))
         return files
 
-    def _differs(self, at: int, text: str) -> bool:
-        return self.shown[at].text != text
-
     # ------------------------------------------------------------------ requests
 
     async def _send(
-        self, at: int, text: str, *, last: bool = False, files: Sequence[File] = ()
+        self,
+        at: int,
+        text: str,
+        *,
+        last: bool = False,
+        files: Sequence[File] = (),
+        had_turn: bool = False,
     ) -> None:
-        first = at == 0
-        view = None
-        if last:
-            view = self._last_view()
-        elif first:
-            view = buttons.while_running(self.ask_id)
-        sent = await self.delivery.send(
+        view = buttons.while_running(self.ask_id) if at == 0 else None
+        view = self._last_view() if last else view
+        nonce = nonce_of(self._started, at)
+        sent = await self._post(at, text, nonce=nonce, view=view, files=files, had_turn=had_turn)
+        self.shown.append(_Shown(sent.message_id, text, buttons=view is not None))
+        if sent.text.strip() != text.strip():  # it was sent before a restart
+            if not self._ended:
+                await self.delivery.turn_to_edit(self.channel_id)
+            await self._edit(at, text, last=last, end=self._ended, files=files)
+
+    async def _move(self, at: int, text: str, files: Sequence[File]) -> None:
+        """Show the end as a new message in the place of one that cannot be edited in time."""
+        view, old = self._last_view(), self.shown[at].message_id
+        nonce = nonce_of(self._started, at, "moved")
+        sent = await self._post(at, text, nonce=nonce, view=view, files=files)
+        self.shown[at] = _Shown(sent.message_id, text, buttons=view is not None)
+        log.info("answer.moved", ask_id=self.ask_id)
+        await self._delete(old)
+
+    async def _post(
+        self,
+        at: int,
+        text: str,
+        *,
+        nonce: str,
+        view: discord.ui.View | None,
+        files: Sequence[File],
+        had_turn: bool = False,
+    ) -> Sent:
+        return await self.delivery.send(
             self.channel_id,
             text,
-            nonce=nonce_of(self._started, at),
+            nonce=nonce,
             view=view,
             files=files,
-            reply_to=self.question.message_id if first and self.reply else None,
+            reply_to=self.question.message_id if at == 0 and self.reply else None,
+            had_turn=had_turn,
         )
-        self.shown.append(_Shown(sent.message_id, text, buttons=view is not None))
-        self.on_sent()
-        if sent.text.strip() != text.strip():  # it was sent before a restart
-            await self.delivery.turn_to_edit(self.channel_id, urgent=True)
-            end = self.screen.end is not None
-            await self._edit(at, text, last=last, end=end, files=files)
 
     async def _edit(
         self, at: int, text: str, *, last: bool, end: bool = False, files: Sequence[File] = ()
