@@ -43,6 +43,7 @@ from brain.people.preferences import PreferenceBook
 from brain.routing.classifier import Classifier
 from brain.routing.router import Router
 from brain.vram.orchestrator import Orchestrator
+from brain.vram.timeline import Timeline
 from brain.wiring.files import Files, keep_swept, open_files
 from brain.wiring.memory import open_memory, orchestrator, owned
 from brain.wiring.web import open_web
@@ -68,6 +69,7 @@ class Brain:
     store: Store
     verifier: TokenVerifier
     vram: Orchestrator
+    timeline: Timeline
     queue: JobQueue
     outboxes: Outboxes
     worker: Worker
@@ -164,6 +166,7 @@ async def running(
                     brain.worker.ready.wait()
                 )  # a store that is away must not keep us from telling
             tasks.start_soon(_follow_revocations, brain.verifier, auth, clock)
+            tasks.start_soon(brain.timeline.run, name="timeline")
             tasks.start_soon(keep_swept, files, brain.worker.ready, clock)
             try:
                 yield brain
@@ -294,6 +297,7 @@ def _build(
         store=store,
         verifier=verifier,
         vram=vram,
+        timeline=Timeline(vram.status, clock=clock),
         queue=queue,
         outboxes=outboxes,
         worker=worker,

@@ -330,3 +330,22 @@ async def test_optimizing_says_what_it_freed(platform: Any) -> None:
     async with platform.http() as http:
         answer = (await http.post("/vram/optimize")).json()
     assert answer["freed_gb"] == sum(one["size_gb"] for one in answer["unloaded"])
+
+
+async def test_the_timeline_shows_use_pressure_and_what_came_and_why(platform: Any) -> None:
+    brain = platform.brain
+    brain.timeline.note()
+    async with platform.http() as operator, platform.http("") as nobody:
+        await operator.post("/vram/load/rnj-1:8b")
+        brain.timeline.note()
+        told = (await nobody.get("/vram/timeline?minutes=5")).json()
+        wrong = await nobody.get("/vram/timeline?minutes=361")
+    assert told["samples"]
+    sample = told["samples"][-1]
+    assert sample["used_gb"] > 0
+    assert {"at", "available_gb", "psi_some_avg10", "psi_full_avg10", "models"} < set(sample)
+    [event] = told["events"]
+    assert (event["event"], event["model"]) == ("loaded", "rnj-1:8b")
+    assert event["why"]
+    assert event["at"].endswith("Z")
+    assert wrong.status_code == 422

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import anyio
 import anyio.to_thread
 import structlog
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
 from brain.api.deps import TheBrain, TheOperator
@@ -19,6 +19,7 @@ from brain.api.vram.told import (
     psi_told,
     reconciled_told,
     status_told,
+    timeline_told,
 )
 from brain.vram.errors import ModelUnavailable
 from brain.wiring import Brain
@@ -31,6 +32,8 @@ LOAD_SECONDS = 900.0
 
 ModelName = Annotated[str, Path(min_length=1, max_length=256)]
 """Everything behind the fixed part of the path, so that a name may hold `:` and `/`."""
+
+Minutes = Annotated[int, Query(ge=1, le=360)]
 
 
 class StillLoading(Busy):
@@ -74,6 +77,13 @@ async def health(brain: TheBrain) -> dict[str, Any]:
 async def psi(brain: TheBrain) -> dict[str, Any]:
     """The kernel's own measure of processes waiting for memory."""
     return psi_told(brain.vram.status().memory)
+
+
+@router.get("/timeline")
+async def timeline(brain: TheBrain, minutes: Minutes = 60) -> dict[str, Any]:
+    """The memory of the last minutes, six hours at most: use, pressure, what came and went, why."""
+    samples, events = brain.timeline.since(brain.clock.now() - 60.0 * minutes)
+    return timeline_told(samples, events, settings=brain.settings)
 
 
 @router.get("/plan/{model:path}")

@@ -1,5 +1,6 @@
 """The orchestrator's state as JSON (protocol section 4); what is unknown is null."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from brain.config import Settings
@@ -7,6 +8,7 @@ from brain.vram.breaker import BreakerStatus
 from brain.vram.decisions import Decision, Plan, Reconciled
 from brain.vram.memory.sample import MemorySample, Psi
 from brain.vram.status import LoadedModel, Status
+from brain.vram.timeline import SAMPLE_SECONDS, Event, Moment
 from shared.addresses import place_of
 from shared.clock import iso
 
@@ -111,6 +113,35 @@ def usage_pct(sample: MemorySample | None) -> float | None:
     total_gb, available_gb = room(sample)
     used_gb = _used(total_gb, available_gb)
     return None if not total_gb or used_gb is None else round(100 * used_gb / total_gb, 1)
+
+
+def timeline_told(
+    samples: Sequence[Moment], events: Sequence[Event], *, settings: Settings
+) -> dict[str, Any]:
+    """`GET /vram/timeline`, oldest first; GB of 10^9 bytes, pressure in per cent of time."""
+    return {
+        "every_seconds": SAMPLE_SECONDS,
+        "psi_warning": settings.vram_psi_warning_threshold,
+        "psi_critical": settings.vram_psi_critical_threshold,
+        "samples": [_moment_told(one) for one in samples],
+        "events": [
+            {"at": iso(one.at), "event": one.event, "model": one.model, "why": one.why}
+            for one in events
+        ],
+    }
+
+
+def _moment_told(moment: Moment) -> dict[str, Any]:
+    total_gb, available_gb = room(moment.memory)
+    psi = None if moment.memory is None else moment.memory.psi
+    return {
+        "at": iso(moment.at),
+        "used_gb": _gb(_used(total_gb, available_gb)),
+        "available_gb": _gb(available_gb),
+        "psi_some_avg10": None if psi is None else psi.some_avg10,
+        "psi_full_avg10": None if psi is None else psi.full_avg10,
+        "models": {name: _gb(size) for name, size in moment.models.items()},
+    }
 
 
 def _used(total_gb: float | None, available_gb: float | None) -> float | None:
