@@ -133,7 +133,7 @@ class Gateway:
         state.sessions.known[session.id] = session
         line.session, session.line = session, line
         url = state.origin.replace("http", "ws", 1) + "/gateway"
-        guilds = [{"id": str(each), "unavailable": True} for each in state.guilds]
+        guilds = [{"id": str(each.id), "unavailable": True} for each in state.own_guilds()]
         application = {"id": str(state.application), "flags": 0}
         session.tell(
             "READY",
@@ -143,7 +143,7 @@ class Gateway:
                 "application": application, "private_channels": [], "relationships": [],
             },
         )  # fmt: skip
-        for guild in state.guilds.values() if intents & Intent.GUILDS else ():
+        for guild in state.own_guilds() if intents & Intent.GUILDS else ():
             session.tell("GUILD_CREATE", state.live_guild(guild, session))
         state.changed()
 

@@ -21,8 +21,27 @@ from rehearsal.discord.faults import DiscordFaults
 from rehearsal.discord.limits import Limits
 from rehearsal.discord.sessions import Intent
 from rehearsal.discord.state import Call, Rules, State
-from rehearsal.discord.world import Channel, Guild, Interaction, Kind, Member, Message, Person, Role
-from rehearsal.discord.writing import Draft, File, open_thread, post, react, remove, rewrite
+from rehearsal.discord.world import (
+    Channel,
+    Guild,
+    Interaction,
+    Kind,
+    May,
+    Member,
+    Message,
+    Person,
+    Role,
+)
+from rehearsal.discord.writing import (
+    Draft,
+    File,
+    drop_channel,
+    open_thread,
+    post,
+    react,
+    remove,
+    rewrite,
+)
 from shared.clock import Clock, SystemClock
 
 
@@ -125,6 +144,21 @@ class Discord:
     def delete(self, message: Message) -> None:
         """The author deletes a message."""
         remove(self.state, message)
+
+    def remove_channel(self, channel: Channel) -> None:
+        """Somebody deletes a channel or a thread, and everything in it."""
+        drop_channel(self.state, channel)
+
+    def deny(self, channel: Channel, *permissions: May) -> None:
+        """Take these permissions from the bot in `channel` and its threads; none gives all back."""
+        channel.denied = sum(permissions)
+        body = shapes.channel(channel, bot=self.bot.id)
+        self.state.publish("CHANNEL_UPDATE", body, Intent.GUILDS)
+
+    def kick_bot(self, guild: Guild) -> None:
+        """The bot is thrown out of `guild`."""
+        del guild.members[self.bot.id]
+        self.state.publish("GUILD_DELETE", {"id": str(guild.id)}, Intent.GUILDS)
 
     def react(self, person: Person, message: Message, emoji: str, *, on: bool = True) -> None:
         """A person reacts, or takes it back."""

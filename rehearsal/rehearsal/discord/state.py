@@ -103,6 +103,12 @@ class State:
         """Wait until something changes."""
         await self._changed.wait()
 
+    def hears(self, channel: Channel) -> bool:
+        """Whether the bot is told what happens in `channel`."""
+        if channel.guild is None:
+            return True
+        return bool(self.permissions(channel, self.bot) & May.VIEW_CHANNEL)
+
     def publish(self, event: str, payload: Json | Callable[[Session], Json], needs: Intent) -> None:
         """Tell the bot over its gateway, and everybody who watches."""
         self.sessions.publish(event, payload, needs)
@@ -129,10 +135,15 @@ class State:
         return self.people[person_id]
 
     def guild(self, guild_id: int) -> Guild:
-        """A guild. Raises `Refused`."""
-        if guild_id not in self.guilds:
+        """A guild the bot is in. Raises `Refused`."""
+        found = self.guilds.get(guild_id)
+        if found is None or self.bot.id not in found.members:
             raise unknown("Guild")
-        return self.guilds[guild_id]
+        return found
+
+    def own_guilds(self) -> list[Guild]:
+        """The guilds the bot is in."""
+        return [each for each in self.guilds.values() if self.bot.id in each.members]
 
     def channels_of(self, guild: Guild) -> list[Channel]:
         """The channels and threads of a guild."""
@@ -143,6 +154,8 @@ class State:
         if channel.guild is None:
             return int(BOT_PERMISSIONS) | May.USE_APPLICATION_COMMANDS
         guild = self.guilds[channel.guild]
+        if person is self.bot and self.bot.id not in guild.members:
+            return 0
         granted = guild.roles[guild.id].permissions
         for role in guild.members[person.id].roles if person.id in guild.members else ():
             granted |= guild.roles[role].permissions

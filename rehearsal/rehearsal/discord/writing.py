@@ -57,11 +57,12 @@ def post(
 ) -> Message:
     """Put a message into a channel and tell the bot, unless only one person sees it."""
     replied = None if draft.reply_to is None else channel.messages.get(draft.reply_to)
+    content = draft.content.strip()  # as Discord does, whoever writes
     message = Message(
         message_id or state.new_id(),
         channel.id,
         author,
-        draft.content,
+        content,
         state.now(),
         type=draft.type or (19 if draft.reply_to is not None else 0),
         flags=draft.flags,
@@ -73,12 +74,13 @@ def post(
         nonce=draft.nonce,
         invoked=draft.invoked,
         seen_by=draft.seen_by,
-        versions=[Version(state.clock.monotonic(), draft.content)],
+        versions=[Version(state.clock.monotonic(), content)],
     )
     _mention(state, message, draft.allowed)
     channel.messages[message.id] = message
     if channel.thread is not None:
         channel.thread.said += 1
+        channel.thread.members.setdefault(author.id, state.now())  # whoever writes has joined
         if channel.thread.archived and not channel.thread.locked:
             change_thread(state, channel, archived=False)
     if message.seen_by is None:
@@ -133,8 +135,8 @@ def rewrite(
 ) -> None:
     """Change what is given of a message; `kept` are the ids of the attachments that stay."""
     if content is not None:
-        message.content = content
-        message.versions.append(Version(state.clock.monotonic(), content))
+        message.content = content.strip()
+        message.versions.append(Version(state.clock.monotonic(), message.content))
         _mention(state, message, allowed)
     if embeds is not None:
         message.embeds = embeds
@@ -161,7 +163,7 @@ def remove(state: State, message: Message) -> None:
         if later.replied is message:
             later.replied = None
     body = {"id": str(message.id), "channel_id": str(channel.id)} | _where(channel)
-    if message.seen_by is None:
+    if message.seen_by is None and state.hears(channel):
         state.publish("MESSAGE_DELETE", body, _messages(channel))
     state.changed()
 
@@ -253,7 +255,11 @@ def drop_channel(state: State, channel: Channel) -> None:
 
 def tell(state: State, event: str, message: Message) -> None:
     """Tell the bot about a message, in the wording each session may see."""
-    needs = _messages(state.channels[message.channel])
+    channel = state.channels[message.channel]
+    if not state.hears(channel):
+        state.changed()
+        return
+    needs = _messages(channel)
     state.publish(event, lambda session: state.live(message, session), needs)
 
 

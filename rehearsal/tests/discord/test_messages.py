@@ -160,3 +160,31 @@ async def test_a_channel_can_be_closed_to_the_bot(bot: Client, stage: Discord) -
     with pytest.raises(discord.Forbidden) as blind:
         await heard.channel.fetch_message(heard.id)
     assert blind.value.code == 50001
+
+
+async def test_what_stands_around_the_words_is_trimmed(bot: Client, stage: Discord) -> None:
+    said = stage.say(stage.ada, stage.general, "  hello \n")
+    stage.edit(said, "\nbye ")
+    assert [each.content for each in said.versions] == ["hello", "bye"]
+
+
+async def test_who_is_thrown_out_hears_and_may_nothing_there(bot: Client, stage: Discord) -> None:
+    stage.kick_bot(stage.guild)
+    stage.say(stage.ada, stage.general, "is it gone?")
+    stage.dm(stage.ada, "still there?")
+    await stage.until(lambda: bot.of("message"))
+    assert [each.content for each in bot.of("message")] == ["still there?"]
+    with pytest.raises(discord.Forbidden):
+        await bot.get_partial_messageable(stage.general.id).send("hello")
+
+
+async def test_taken_permissions_and_channels_are_gone_at_once(bot: Client, stage: Discord) -> None:
+    channel = bot.get_partial_messageable(stage.general.id)
+    stage.deny(stage.general, May.SEND_MESSAGES)
+    with pytest.raises(discord.Forbidden):
+        await channel.send("hello")
+    stage.deny(stage.general)
+    await channel.send("hello")
+    stage.remove_channel(stage.general)
+    with pytest.raises(discord.NotFound):
+        await channel.send("hello")

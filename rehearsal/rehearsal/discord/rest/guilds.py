@@ -76,7 +76,7 @@ class Guilds:
             [
                 {"id": str(each.id), "name": each.name, "icon": None, "owner": False,
                  "permissions": "0", "features": []}
-                for each in self._state.guilds.values()
+                for each in self._state.own_guilds()
             ]
         )  # fmt: skip
 
