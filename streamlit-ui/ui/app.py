@@ -4,7 +4,7 @@ import streamlit as st
 
 from shared.errors import Upstream
 from ui import session, sidebar, trouble
-from ui.app_pages import account, chat, login, settings
+from ui.app_pages import account, chat, login, memory, settings
 from ui.sign_in import SignIn
 
 
@@ -15,6 +15,8 @@ def pages_for(sign_in: SignIn | None) -> dict[str, st.Page]:
         "settings": (settings.page, "Settings"),
         "account": (account.page, "Account"),
     }
+    if sign_in is None or sign_in.role == "admin":
+        every["memory"] = (memory.page, "Memory")
     return {
         name: st.Page(
             login.page if sign_in is None else page,
@@ -37,8 +39,8 @@ def show() -> None:
     pages = pages_for(sign_in)
     st.session_state[sidebar.PAGES] = pages
     page = st.navigation(list(pages.values()), position="hidden")
-    trouble.guarded(page.run)
     session.carry_out()
+    trouble.guarded(page.run)
 
 
 show()

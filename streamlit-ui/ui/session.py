@@ -84,7 +84,7 @@ def why_over() -> str | None:
 
 
 def carry_out() -> None:
-    """Have the browser keep what was decided; last on every page."""
+    """Have the browser keep what was decided; first on every page, a reload may come soon."""
     order: cookie.Order | None = st.session_state.get(ORDER)
     if order is not None:
         cookie.obey(order)
