@@ -51,11 +51,14 @@ class Ears(Protocol):
     """Who is told what happens in Discord."""
 
     async def ready(self, client: "BotClient") -> None: ...
+    async def arrived(self, client: "BotClient", own: discord.ClientUser) -> None: ...
+    def resumed(self) -> None: ...
+    def away(self) -> None: ...
     async def heard(self, message: discord.Message, own: discord.ClientUser) -> None: ...
     async def edited(self, message: discord.Message, own: discord.ClientUser) -> None: ...
     async def deleted(self, message_id: int) -> None: ...
     async def pressed(self, interaction: discord.Interaction[Any]) -> None: ...
-    async def reacted(self, payload: discord.RawReactionActionEvent) -> None: ...
+    async def reacted(self, payload: discord.RawReactionActionEvent, *, on: bool) -> None: ...
 
 
 def use_addresses(api_base: str, gateway_url: str) -> None:
@@ -115,9 +118,27 @@ class BotClient(discord.Client):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """The library sleeps five seconds here for the sake of many shards; this is one."""
 
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Pass an event on, unless this life is over: the library still makes some then."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
+
     async def setup_hook(self) -> None:
         """Signed in; REST works from now on."""
         await self._ears.ready(self)
+
+    async def on_ready(self) -> None:
+        """A new session, which knows nothing of what was before it."""
+        assert self.user is not None
+        await self._ears.arrived(self, self.user)
+
+    async def on_resumed(self) -> None:
+        """The session goes on, and nothing was missed."""
+        self._ears.resumed()
+
+    async def on_disconnect(self) -> None:
+        """Nothing is heard until the next connection."""
+        self._ears.away()
 
     async def on_message(self, message: discord.Message) -> None:
         """Somebody wrote."""
@@ -142,7 +163,13 @@ class BotClient(discord.Client):
         """Somebody reacted."""
         assert self.user is not None
         if payload.user_id != self.user.id:
-            await self._ears.reacted(payload)
+            await self._ears.reacted(payload, on=True)
+
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        """Somebody took a reaction back."""
+        assert self.user is not None
+        if payload.user_id != self.user.id:
+            await self._ears.reacted(payload, on=False)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """A button or a menu; commands go to the tree."""

@@ -1,27 +1,28 @@
 """What happens in Discord, passed on to those whose business it is."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import anyio
 import discord
-import orjson
 import structlog
 
 from bot import texts
+from bot.catching_up import CatchUp
 from bot.chat import buttons
 from bot.chat.ask import QuestionId, parse_question_id
 from bot.chat.cog import Chat
-from bot.chat.delivery import Delivery
+from bot.chat.delivery import Delivery, Gone, Undelivered
 from bot.client import BotClient
-from bot.platform import Platform
-from shared.clock import Clock, iso
+from bot.memory import Memory
+from bot.platform import Platform, Verdict
+from shared.clock import Clock
 from shared.errors import BoundaryError
 from shared.protocol import AskOptions
 
 log = structlog.get_logger(__name__)
-THUMBS = {"👍": "good", "👎": "bad"}
+THUMBS: dict[str, Verdict] = {"👍": "good", "👎": "bad"}
+VOTE_PAUSES_SECONDS = (2.0, 10.0, 60.0)
+"""A brain that restarts shall not cost a vote."""
 
 
 @dataclass(slots=True)
@@ -31,8 +32,9 @@ class Listener:
     chat: Chat
     delivery: Delivery
     platform: Platform
+    memory: Memory
+    catch_up: CatchUp
     clock: Clock
-    feedback_file: Path
     _synced: bool = False
 
     async def ready(self, client: BotClient) -> None:
@@ -44,6 +46,18 @@ class Listener:
             except discord.HTTPException as refusal:
                 log.warning("commands.not_synced", code=refusal.code)
             self._synced = True
+
+    async def arrived(self, client: BotClient, own: discord.ClientUser) -> None:
+        """A new session began."""
+        await self.catch_up.arrive(client, own)
+
+    def resumed(self) -> None:
+        """The session went on."""
+        self.catch_up.resumed()
+
+    def away(self) -> None:
+        """The connection was lost."""
+        self.catch_up.away()
 
     async def heard(self, message: discord.Message, own: discord.ClientUser) -> None:
         """A new message."""
@@ -121,24 +135,38 @@ class Listener:
             options=options,
         )
 
-    async def reacted(self, payload: discord.RawReactionActionEvent) -> None:
-        """A thumb below an answer is kept with route and model, without who or what was said."""
+    async def reacted(self, payload: discord.RawReactionActionEvent, *, on: bool) -> None:
+        """A thumb below an answer is a vote; taking it away takes the vote back."""
         verdict = THUMBS.get(str(payload.emoji.name))
-        rated = self.chat.rated(payload.message_id)
-        if verdict is None or rated is None:
+        if verdict is None:
             return
-        log.info("feedback.given", verdict=verdict, route=rated.route, model=rated.model)
-        line = {
-            "at": iso(self.clock.now()),
-            "verdict": verdict,
-            "route": rated.route,
-            "model": rated.model,
-            "ask_id": rated.ask_id,
-        }
-        await anyio.to_thread.run_sync(_append, self.feedback_file, orjson.dumps(line) + b"\n")
+        ask_id = await self._rated(payload)
+        if ask_id is None:
+            return
+        for pause in (*VOTE_PAUSES_SECONDS, None):
+            try:
+                await self.platform.vote(ask_id, payload.user_id, verdict, on=on)
+            except BoundaryError as failure:
+                log.info("vote.not_kept", code=failure.code)
+                if pause is None or not failure.retryable:
+                    return
+                await self.clock.sleep(pause)
+            else:
+                log.info("vote.kept", verdict=verdict, on=on)
+                return
 
+    async def _rated(self, payload: discord.RawReactionActionEvent) -> str | None:
+        """Which answer the message is part of; older ones still say so by their buttons."""
+        ask_id = self.memory.answer_with(payload.message_id)
+        if ask_id is not None:
+            return ask_id
 
-def _append(path: Path, line: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(line)
+        async def fetch(client: discord.Client) -> discord.Message:
+            place = client.get_partial_messageable(payload.channel_id)
+            return await place.fetch_message(payload.message_id)
+
+        try:
+            message = await self.delivery.call("rated", fetch)
+        except (Gone, Undelivered):
+            return None
+        return next((asked for _, asked in buttons.presses_of(message)), None)

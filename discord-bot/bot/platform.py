@@ -13,6 +13,10 @@ from shared.http import Peer
 from shared.protocol import SavedFile
 
 log = structlog.get_logger(__name__)
+CLIENT_ID = "discord-bot"
+"""Stable over restarts, so that the brain knows us again."""
+
+Verdict = Literal["good", "bad"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,10 @@ class Platform:
         return isinstance(answer, dict) and answer.get("role") == "admin"
 
     async def models(self) -> list[str]:
-        """Names of the models that are installed somewhere."""
-        status = await self.brain.get("/vram/status")
-        return sorted({name for server in status.get("servers", []) for name in server["models"]})
+        """Names of the models that are there and can be talked to."""
+        listed = await self.brain.get("/v1/models")
+        rows = (row for row in listed["data"] if row["kind"] == "chat" and row["id"] != "auto")
+        return sorted(row["id"] for row in rows)
 
     async def choose_model(self, user_id: int, model: str | None) -> None:
         """From now on this person's questions go to `model`; None: chosen for each."""
@@ -47,6 +52,14 @@ class Platform:
         """Week, budget and preferences."""
         answer: dict[str, Any] = await self.brain.get(f"/api/user/discord:{user_id}")
         return answer
+
+    async def vote(self, ask_id: str, user_id: int, verdict: Verdict, *, on: bool) -> None:
+        """What this person thinks of an answer, or (not `on`) thinks no more."""
+        named = {"ask_id": ask_id, "client_id": CLIENT_ID, "user_id": f"discord:{user_id}"}
+        if on:
+            await self.brain.post("/api/feedback", json={**named, "verdict": verdict})
+        else:
+            await self.brain.delete("/api/feedback", params={**named, "verdict": verdict})
 
     async def forget(self, user_id: int) -> None:
         """Delete what the brain keeps about this person."""

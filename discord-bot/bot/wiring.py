@@ -10,6 +10,7 @@ import discord
 from anyio.abc import TaskGroup
 from discord import app_commands
 
+from bot.catching_up import CatchUp
 from bot.chat.ask import Rules
 from bot.chat.cog import Chat
 from bot.chat.delivery import Delivery
@@ -21,14 +22,12 @@ from bot.config import Settings
 from bot.health import Facts
 from bot.link import Link
 from bot.listening import Listener
-from bot.platform import Platform
+from bot.memory import Memory
+from bot.platform import CLIENT_ID, Platform
 from shared.clock import Clock
 from shared.http import Peer
 
-CLIENT_ID = "discord-bot"
-"""Stable over restarts, so that the brain knows us again."""
-
-FEEDBACK_FILE = Path("data/feedback.jsonl")
+MEMORY_FILE = Path("data/discord.json")
 
 
 @dataclass(slots=True)
@@ -42,6 +41,7 @@ class Bot:
     delivery: Delivery
     listener: Listener
     commands: Commands
+    memory: Memory
     client: BotClient | None = None
     _has_ended: bool = field(default=False, init=False)
 
@@ -53,6 +53,7 @@ class Bot:
         use_addresses(self.settings.discord_api_base, self.settings.discord_gateway_url)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.link.run)
+            tasks.start_soon(self.memory.run)
             await keep_connected(
                 token.get_secret_value(),
                 self._new_client,
@@ -84,6 +85,7 @@ class Bot:
         return BotClient(self.listener, trace=self.delivery.trace(), make_tree=tree)
 
     def _lives(self, client: BotClient | None) -> None:
+        self.listener.away()
         self.client = client
         self._has_ended |= client is None
 
@@ -118,6 +120,7 @@ def _bot(settings: Settings, platform: Platform, tasks: TaskGroup, clock: Clock)
         on_change=lambda connected: chat.brain_is(connected=connected),
         clock=clock,
     )
+    memory = Memory(MEMORY_FILE, clock=clock)
     orders = Orders(link=link, delivery=delivery, tasks=tasks)
     chat = Chat(
         link=link,
@@ -125,16 +128,22 @@ def _bot(settings: Settings, platform: Platform, tasks: TaskGroup, clock: Clock)
         fetch=platform.files,
         tasks=tasks,
         clock=clock,
+        memory=memory,
         rules=_rules(settings),
         limit=settings.max_stream_chunk_size,
         max_file_size_mb=settings.max_file_size_mb,
         other_end=orders.take_end,
     )
     listener = Listener(
-        chat=chat, delivery=delivery, platform=platform, clock=clock, feedback_file=FEEDBACK_FILE
+        chat=chat,
+        delivery=delivery,
+        platform=platform,
+        memory=memory,
+        catch_up=CatchUp(chat, delivery, memory, clock),
+        clock=clock,
     )
     commands = Commands(chat=chat, orders=orders, platform=platform)
-    return Bot(settings, clock, link, chat, delivery, listener, commands)
+    return Bot(settings, clock, link, chat, delivery, listener, commands, memory)
 
 
 def _rules(settings: Settings) -> Rules:

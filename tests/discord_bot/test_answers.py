@@ -98,14 +98,3 @@ async def test_a_file_that_comes_out_is_sent(world: Any) -> None:
     assert file.filename == "primes.py"
     assert b"def primes_up_to" in file.content
     assert "✅ Artifact saved: primes.py" in plain(messages)
-
-
-async def test_a_thumb_is_kept_with_route_and_model(world: Any) -> None:
-    discord = world.discord
-    (message,) = await asked(world, "hello")
-    discord.react(discord.ada, message, "👍")
-    kept = world.folder / "data" / "feedback.jsonl"
-    await world.until(kept.exists)
-    line = kept.read_text()
-    assert '"verdict":"good"' in line
-    assert '"model":"' in line

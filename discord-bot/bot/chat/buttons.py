@@ -22,13 +22,25 @@ def pressed(text: str) -> tuple[Press, str] | None:
     return cast(Press, press), ask_id
 
 
-def belongs_to(message: discord.Message, ask_id: str) -> bool:
-    """Whether a button below this message is of that question."""
-    return any(
-        pressed(getattr(part, "custom_id", None) or "") in [("stop", ask_id), ("again", ask_id)]
+def stage_of(message: discord.Message, ask_id: str) -> Literal["running", "ended"] | None:
+    """What the buttons below a message say about the answer to that question; None: nothing."""
+    found = {asked: press for press, asked in presses_of(message)}
+    match found.get(ask_id):
+        case "stop":
+            return "running"
+        case "again" | "other":
+            return "ended"
+    return None
+
+
+def presses_of(message: discord.Message) -> list[tuple[Press, str]]:
+    """What our buttons below a message mean, and for which questions."""
+    ids = (
+        getattr(part, "custom_id", None) or ""
         for row in message.components
         for part in getattr(row, "children", [])
     )
+    return [press for press in map(pressed, ids) if press is not None]
 
 
 def while_running(ask_id: str) -> discord.ui.View:

@@ -6,8 +6,8 @@ The conversations: what is heard becomes questions, what the brain says becomes 
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import discord
 import structlog
@@ -24,42 +24,23 @@ from bot.chat.ask import (
     title_of,
     wants_cancel,
 )
-from bot.chat.attachments import sorted_out
-from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
-from bot.chat.hearing import facts_of, is_said, words_of
+from bot.chat.books import Opened, remember
+from bot.chat.delivery import Delivery, Gone, Undelivered
+from bot.chat.hearing import ask_of, facts_of, is_said, words_of
 from bot.chat.live_answer import Fetch, LiveAnswer
+from bot.chat.places import open_thread, say
 from bot.chat.screen import Screen
 from bot.link import Link
+from bot.memory import Memory
 from shared.clock import Clock
-from shared.protocol import Ask, AskOptions, Done, Failed, ToClient
+from shared.protocol import AskOptions, Done, Failed, ToClient
 
 log = structlog.get_logger(__name__)
-REMEMBERED = 2000
-THREAD_ARCHIVES_AFTER_MINUTES: Literal[1440] = 1440
+ANEW_SECONDS = 15 * 60.0
+"""How long after its answer a changed question is still asked anew."""
+
 AGAIN_SECONDS = 30.0
 """How long to wait when Discord did not take the end of an answer for minutes."""
-
-ALREADY_HAS_A_THREAD = 160004
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """Which answer a message is the end of, for the thumbs below it."""
-
-    ask_id: str
-    route: str | None
-    model: str | None
-
-
-@dataclass(slots=True)
-class _Open:
-    answer: LiveAnswer
-    ask: Ask | None
-    """None: asked before this process began."""
-
-    content: str = ""
 
 
 @dataclass(slots=True)
@@ -71,47 +52,81 @@ class Chat:
     fetch: Fetch
     tasks: TaskGroup
     clock: Clock
+    memory: Memory
     rules: Rules
     limit: int
     max_file_size_mb: float
     other_end: Callable[[Done | Failed], bool] = lambda _: False
     """Takes the ends of what is no question (reset, summarize, close)."""
 
-    _open: dict[str, _Open] = field(default_factory=dict)
+    _open: dict[str, Opened] = field(default_factory=dict)
     _finished: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _decisions: OrderedDict[int, Decision] = field(default_factory=OrderedDict)
-    _rated: OrderedDict[int, Rated] = field(default_factory=OrderedDict)
+    _ended: OrderedDict[int, Opened] = field(default_factory=OrderedDict)
+    """By the question's message: what may still be asked anew."""
+
+    _newest: OrderedDict[int, int] = field(default_factory=OrderedDict)
+    """The last question of each place."""
+
     _joined: set[int] = field(default_factory=set)
     _bots_in_a_row: dict[int, int] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ what people do
 
-    async def heard(self, message: discord.Message, own: discord.ClientUser) -> None:
-        """A message was written somewhere we can see it."""
-        if not is_said(message):
+    async def heard(
+        self, message: discord.Message, own: discord.ClientUser, *, missed: bool = False
+    ) -> None:
+        """A message was written where we can see it (`missed`: while we could not)."""
+        if not is_said(message) or message.author.id == own.id:
             return
-        channel_id = message.channel.id
-        in_a_row = self._bots_in_a_row.get(channel_id, 0)
+        if not self.memory.hear(message.id):
+            return
+        try:
+            asked = await self._heard(message, own, missed=missed)
+        except Exception:
+            self.memory.settle(message.id)
+            raise
+        if not asked:
+            self.memory.settle(message.id)
+
+    def would_answer(
+        self, message: discord.Message, own: discord.ClientUser, *, without_roles: bool = False
+    ) -> Decision:
+        """What would be done about it now (`without_roles`: if its author had the right ones)."""
+        in_a_row = self._bots_in_a_row.get(message.channel.id, 0)
         facts = facts_of(message, own, joined=self._joined, bots_in_a_row=in_a_row)
-        decision = decide(facts, self.rules)
-        if not facts.is_self:
-            _remember(self._decisions, channel_id, decision)
-            self._bots_in_a_row[channel_id] = in_a_row + 1 if facts.is_bot else 0
+        rules = replace(self.rules, roles=frozenset()) if without_roles else self.rules
+        return decide(facts, rules)
+
+    async def _heard(
+        self, message: discord.Message, own: discord.ClientUser, *, missed: bool
+    ) -> bool:
+        """Whether it is a question and was asked."""
+        channel_id = message.channel.id
+        decision = self.would_answer(message, own)
+        remember(self._decisions, channel_id, decision)
+        in_a_row = self._bots_in_a_row.get(channel_id, 0)
+        self._bots_in_a_row[channel_id] = in_a_row + 1 if message.author.bot else 0
         if decision.does == "ignore":
-            return
+            return False
+        if message.guild is None:
+            self.memory.use_direct(channel_id)
         words = words_of(message, own.id)
         if wants_cancel(words.text):
             await self._cancel_by_words(message)
-            return
+            return False
         if not words.text and not words.files:
-            await self._say(message, texts.HELP)
-            return
-        log.info("message.heard", where=facts.where, because=decision.because)
+            await say(self.delivery, message, texts.HELP)
+            return False
+        log.info("message.heard", because=decision.because, missed=missed)
         target = channel_id
         if decision.does == "open_thread":
-            target = await self._open_thread(message, title_of(words.text))
+            target = await open_thread(self.delivery, message, title_of(words.text))
         self._joined.add(target)
-        self.ask(message, own, target=target)
+        if self._knows(QuestionId(target, channel_id, message.id)):
+            return False  # the brain told us of it before we heard it
+        self.ask(message, own, target=target, missed=missed)
+        return True
 
     def ask(
         self,
@@ -121,29 +136,50 @@ class Chat:
         target: int,
         round_: int = 0,
         options: AskOptions | None = None,
+        missed: bool = False,
+        instead_of: LiveAnswer | None = None,
     ) -> None:
-        """Ask what `message` says, and show the answer in the channel `target`."""
+        """
+        Ask what `message` says, and show the answer in the channel `target`.
+
+        `missed`: an earlier process may have begun to show it. `instead_of`: an answer whose
+        messages are written over.
+        """
         question = QuestionId(target, message.channel.id, message.id, round_)
-        while str(question) in self._open or str(question) in self._finished:
+        while self._knows(question):
             question = question.again
-        ask, complaints = self._ask_of(question, message, own, options)
+        ask, complaints = ask_of(
+            message, own.id, question, options=options, max_file_size_mb=self.max_file_size_mb
+        )
         answer = self._answer(question, message.author.id)
         answer.reply = target == message.channel.id and message.guild is not None
-        self._open[answer.ask_id] = _Open(answer, ask, message.content)
+        self._open[answer.ask_id] = Opened(answer, ask, message.content)
+        remember(self._newest, target, message.id)
+        if instead_of is not None:
+            self._take_over(answer, instead_of)
         if not self.link.connected:
             answer.screen.status = texts.GOES_ON
         self.link.ask(ask)
-        self.tasks.start_soon(self._see_through, answer)
+        self.tasks.start_soon(self._go_on if missed else self._see_through, answer)
         if complaints:
-            self.tasks.start_soon(self._say, message, "\n".join(f"⚠️ {one}" for one in complaints))
+            text = "\n".join(f"⚠️ {one}" for one in complaints)
+            self.tasks.start_soon(say, self.delivery, message, text)
 
     async def edited(self, message: discord.Message, own: discord.ClientUser) -> None:
-        """A question that is being answered is asked again when its words change."""
+        """
+        A question that is being answered is asked again when its words change.
+
+        So is one whose answer stands there, for a quarter of an hour and as long as nobody has
+        asked anything else in that place: then the new answer takes the place of the old one.
+        """
         opened = next(
             (one for one in self._open.values() if one.answer.question.message_id == message.id),
             None,
         )
-        if opened is None or opened.ask is None or opened.content == message.content:
+        if opened is None:
+            self._ask_anew(message, own)
+            return
+        if opened.ask is None or opened.content == message.content:
             return
         answer = opened.answer
         if answer.screen.end is not None:
@@ -153,10 +189,35 @@ class Chat:
         self.link.cancel(old)
         answer.question = answer.question.again
         answer.screen = Screen(self.limit, status=texts.CHANGED)
-        ask, _ = self._ask_of(answer.question, message, own, opened.ask.options)
-        self._open[answer.ask_id] = _Open(answer, ask, message.content)
+        ask, _ = ask_of(
+            message,
+            own.id,
+            answer.question,
+            options=opened.ask.options,
+            max_file_size_mb=self.max_file_size_mb,
+        )
+        self._open[answer.ask_id] = Opened(answer, ask, message.content)
+        self.memory.note_answer(answer.ask_id, answer.message_ids)
         self.link.ask(ask)
         answer.changed()
+
+    def _ask_anew(self, message: discord.Message, own: discord.ClientUser) -> None:
+        ended = self._ended.get(message.id)
+        if ended is None or ended.ask is None or ended.content == message.content:
+            return
+        answer = ended.answer
+        place = answer.channel_id
+        overtaken = self._newest.get(place) != message.id
+        if overtaken or self.clock.monotonic() - ended.ended_at > ANEW_SECONDS:
+            return
+        has_files = bool(answer.screen.files) or answer.screen.whole_answer_as_file
+        self.ask(
+            message,
+            own,
+            target=place,
+            options=ended.ask.options,
+            instead_of=None if has_files else answer,
+        )
 
     def deleted(self, message_id: int) -> None:
         """A question whose message is gone is stopped."""
@@ -185,10 +246,6 @@ class Chat:
         self.link.cancel(ask_id)
         return True
 
-    def rated(self, message_id: int) -> Rated | None:
-        """Which answer this message ends, if we still know."""
-        return self._rated.get(message_id)
-
     def decision_in(self, channel_id: int) -> Decision | None:
         """What was decided on the last message there, for `/why`."""
         return self._decisions.get(channel_id)
@@ -203,6 +260,9 @@ class Chat:
     def frame(self, frame: ToClient) -> None:
         """One frame; never waits."""
         ask_id = getattr(frame, "ask_id", None)
+        question = parse_question_id(ask_id or "")
+        if question is not None:
+            self.memory.settle(question.message_id)
         if ask_id is None:
             log.info("brain.said", type=frame.type, code=getattr(frame, "code", None))
             return
@@ -227,32 +287,58 @@ class Chat:
     # ------------------------------------------------------------------ helpers
 
     def _answer(self, question: QuestionId, asker_id: int) -> LiveAnswer:
-        return LiveAnswer(question, asker_id, Screen(self.limit), self.delivery, self.fetch)
+        answer = LiveAnswer(question, asker_id, Screen(self.limit), self.delivery, self.fetch)
+        answer.on_sent = partial(self._note, answer)
+        return answer
 
-    def _recover(self, ask_id: str) -> _Open | None:
+    def _note(self, answer: LiveAnswer) -> None:
+        self.memory.note_answer(answer.ask_id, answer.message_ids)
+
+    def _knows(self, question: QuestionId) -> bool:
+        return str(question) in self._open or str(question) in self._finished
+
+    def _take_over(self, answer: LiveAnswer, before: LiveAnswer) -> None:
+        answer.screen.status = texts.CHANGED
+        answer.found(before.message_ids)
+        answer.changed()
+        self._note(answer)
+
+    def _recover(self, ask_id: str) -> Opened | None:
         """An answer that a bot before this one began; it goes on in the messages it has."""
         question = parse_question_id(ask_id)
         if question is None:
             return None
         answer = self._answer(question, 0)
         answer.reply = question.channel_id == question.home_id
-        self._open[ask_id] = opened = _Open(answer, None)
+        self._open[ask_id] = opened = Opened(answer, None)
         self._joined.add(question.channel_id)
         self.tasks.start_soon(self._go_on, answer)
         return opened
 
     async def _go_on(self, answer: LiveAnswer) -> None:
+        """Find the messages it has; one that was shown to its end is left as it is."""
         question, ask_id = answer.question, answer.ask_id
+        known = self.memory.answer(ask_id)
+        stage = None
+
+        def fits(message: discord.Message) -> bool:
+            nonlocal stage
+            stage = buttons.stage_of(message, ask_id)
+            return stage is not None
+
         try:
             answer.found(
-                await self.delivery.search(
-                    question.channel_id,
-                    after=question.message_id,
-                    fits=lambda message: buttons.belongs_to(message, ask_id),
+                known
+                or await self.delivery.search(
+                    question.channel_id, after=question.message_id, fits=fits
                 )
             )
         except (Gone, Undelivered):
             log.info("answer.not_found", ask_id=ask_id)
+        if stage == "ended":
+            self._forget(ask_id)
+            self.link.shown(ask_id)
+            return
         await self._see_through(answer)
 
     async def _see_through(self, answer: LiveAnswer) -> None:
@@ -266,74 +352,17 @@ class Chat:
         end = answer.screen.end
         if answer.gone and end is None:
             self.link.cancel(answer.ask_id)
-        if isinstance(end, Done) and answer.shown:
-            rated = Rated(answer.ask_id, end.route, end.model)
-            _remember(self._rated, answer.shown[-1].message_id, rated)
+        opened = self._open.get(answer.ask_id)
+        if opened is not None:
+            opened.ended_at = self.clock.monotonic()
+            remember(self._ended, answer.question.message_id, opened)
         self._forget(answer.ask_id)
         self.link.shown(answer.ask_id)
 
     def _forget(self, ask_id: str) -> None:
         self._open.pop(ask_id, None)
-        _remember(self._finished, ask_id, None)
-
-    def _ask_of(
-        self,
-        question: QuestionId,
-        message: discord.Message,
-        own: discord.ClientUser,
-        options: AskOptions | None,
-    ) -> tuple[Ask, list[str]]:
-        words = words_of(message, own.id)
-        files, complaints = sorted_out(words.files, self.max_file_size_mb)
-        ask = Ask(
-            ask_id=str(question),
-            user_id=f"discord:{message.author.id}",
-            user_name=message.author.display_name[:128],
-            conversation_id=f"discord:{question.channel_id}",
-            text=words.text or "What is this?",
-            attachments=files,
-            options=options or AskOptions(),
-            surface="discord",
-        )
-        return ask, complaints
-
-    async def _open_thread(self, message: discord.Message, name: str) -> int:
-        """The thread's id, or the channel's where we may not open one."""
-
-        async def call(_: discord.Client) -> int:
-            try:
-                thread = await message.create_thread(
-                    name=name, auto_archive_duration=THREAD_ARCHIVES_AFTER_MINUTES
-                )
-            except discord.HTTPException as failure:
-                if failure.code == ALREADY_HAS_A_THREAD:
-                    return message.id
-                raise
-            return thread.id
-
-        try:
-            return await self.delivery.call("open_thread", call)
-        except (Gone, Undelivered):
-            return message.channel.id
+        remember(self._finished, ask_id, None)
 
     async def _cancel_by_words(self, message: discord.Message) -> None:
         if not self.cancel_newest(message.author.id, message.channel.id):
-            await self._say(message, texts.NOTHING_TO_CANCEL)
-
-    async def _say(self, message: discord.Message, text: str) -> None:
-        try:
-            await self.delivery.send(
-                message.channel.id,
-                text,
-                nonce=nonce_of("say", message.id, text),
-                reply_to=message.id,
-            )
-        except (Gone, Undelivered):
-            log.info("message.not_sent")
-
-
-def _remember(book: OrderedDict[K, V], key: K, value: V) -> None:
-    book[key] = value
-    book.move_to_end(key)
-    while len(book) > REMEMBERED:
-        book.popitem(last=False)
+            await say(self.delivery, message, texts.NOTHING_TO_CANCEL)

@@ -5,8 +5,9 @@ from typing import Any
 
 import discord
 
-from bot.chat.ask import Heard, Where, cleaned, with_quote
-from bot.chat.attachments import Offered
+from bot.chat.ask import Heard, QuestionId, Where, cleaned, with_quote
+from bot.chat.attachments import Offered, sorted_out
+from shared.protocol import Ask, AskOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,30 @@ def words_of(message: discord.Message, own_id: int) -> Words:
             )
             text = with_quote(text, replied.author.display_name, quoted)
     return Words(text, files)
+
+
+def ask_of(
+    message: discord.Message,
+    own_id: int,
+    question: QuestionId,
+    *,
+    options: AskOptions | None,
+    max_file_size_mb: float,
+) -> tuple[Ask, list[str]]:
+    """What the brain is asked, and a sentence for each file that does not go along."""
+    words = words_of(message, own_id)
+    files, complaints = sorted_out(words.files, max_file_size_mb)
+    ask = Ask(
+        ask_id=str(question),
+        user_id=f"discord:{message.author.id}",
+        user_name=message.author.display_name[:128],
+        conversation_id=f"discord:{question.channel_id}",
+        text=words.text or "What is this?",
+        attachments=files,
+        options=options or AskOptions(),
+        surface="discord",
+    )
+    return ask, complaints
 
 
 def _mentions(message: discord.Message, own_id: int) -> bool:

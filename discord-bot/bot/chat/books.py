@@ -1,0 +1,32 @@
+"""What the chat knows of its questions while this process runs; all of it bounded."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bot.chat.live_answer import LiveAnswer
+from shared.protocol import Ask
+
+REMEMBERED = 2000
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class Opened:
+    """A question in hand, or one that has ended at that monotonic second."""
+
+    answer: LiveAnswer
+    ask: Ask | None
+    """None: asked before this process began."""
+
+    content: str = ""
+    ended_at: float = 0.0
+
+
+def remember(book: OrderedDict[K, V], key: K, value: V) -> None:
+    """Put it in as the newest; the oldest go beyond two thousand."""
+    book[key] = value
+    book.move_to_end(key)
+    while len(book) > REMEMBERED:
+        book.popitem(last=False)

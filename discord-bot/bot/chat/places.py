@@ -1,0 +1,45 @@
+"""Where answers stand: threads of their own, and short words of the bot itself."""
+
+from typing import Literal
+
+import discord
+import structlog
+
+from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
+
+log = structlog.get_logger(__name__)
+THREAD_ARCHIVES_AFTER_MINUTES: Literal[1440] = 1440
+ALREADY_HAS_A_THREAD = 160004
+
+
+async def open_thread(delivery: Delivery, message: discord.Message, name: str) -> int:
+    """The id of the thread below `message`, or of its channel where we may not open one."""
+
+    async def call(_: discord.Client) -> int:
+        try:
+            thread = await message.create_thread(
+                name=name, auto_archive_duration=THREAD_ARCHIVES_AFTER_MINUTES
+            )
+        except discord.HTTPException as failure:
+            if failure.code == ALREADY_HAS_A_THREAD:
+                return message.id
+            raise
+        return thread.id
+
+    try:
+        return await delivery.call("open_thread", call)
+    except (Gone, Undelivered):
+        return message.channel.id
+
+
+async def say(delivery: Delivery, message: discord.Message, text: str) -> None:
+    """Reply to `message`; once, however often this is tried."""
+    try:
+        await delivery.send(
+            message.channel.id,
+            text,
+            nonce=nonce_of("say", message.id, text),
+            reply_to=message.id,
+        )
+    except (Gone, Undelivered):
+        log.info("message.not_sent")

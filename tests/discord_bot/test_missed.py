@@ -1,0 +1,133 @@
+"""What is written while the bot is away is answered once it is back, and only once."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+import bot.catching_up
+from rehearsal.discord import Channel
+
+
+async def away(world: Any) -> None:
+    await world.kill("bot")
+    await world.until(lambda: not world.discord.connected)
+
+
+async def only(world: Any, channel: Channel, count: int) -> None:
+    """That many answers, and nothing beside them."""
+    await world.answer(channel, count)
+    await anyio.sleep(0.2)
+    assert len(world.own(channel)) == count
+    assert len(world.ended(channel)) == count
+
+
+async def known(world: Any) -> Channel:
+    """Somebody's channel of direct messages, in which there was one answer."""
+    channel: Channel = world.discord.dm_channel(world.discord.ada)
+    world.discord.dm(world.discord.ada, "hello")
+    await only(world, channel, 1)
+    return channel
+
+
+async def test_a_direct_message(world: Any) -> None:
+    channel = await known(world)
+    await away(world)
+    world.discord.dm(world.discord.ada, "hello again")
+    await world.start_bot()
+    await only(world, channel, 2)
+
+
+async def test_a_mention_gets_its_thread(world: Any) -> None:
+    discord = world.discord
+    await away(world)
+    discord.say(discord.ada, discord.general, "just between us")
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello")
+    await world.start_bot()
+    await only(world, await world.thread(), 1)
+    assert len(discord.threads(discord.general)) == 1
+    assert world.own(discord.general) == []
+
+
+async def test_a_message_in_the_bots_own_thread(world: Any) -> None:
+    discord = world.discord
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello")
+    thread = await world.thread()
+    await only(world, thread, 1)
+    await away(world)
+    discord.say(discord.grace, thread, "hello again")
+    await world.start_bot()
+    await only(world, thread, 2)
+
+
+async def test_a_forum_post_goes_on_after_a_restart(world: Any) -> None:
+    discord = world.discord
+    post = discord.start_thread(discord.ada, discord.ideas, "An idea", f"@{discord.bot.name} hello")
+    await only(world, post, 1)
+    await away(world)
+    discord.say(discord.ada, post, "hello again")
+    await world.start_bot()
+    await only(world, post, 2)
+    discord.say(discord.ada, post, "and hello once more")
+    await only(world, post, 3)
+
+
+async def test_a_new_session_misses_nothing(world: Any) -> None:
+    discord = world.discord
+    channel = await known(world)
+    discord.forget_sessions()
+    discord.drop_gateway(4000)
+    discord.dm(discord.ada, "hello again")
+    await only(world, channel, 2)
+
+
+async def test_a_question_that_never_got_to_the_brain(world: Any) -> None:
+    discord = world.discord
+    channel = await known(world)
+    await world.kill("brain")
+    discord.dm(discord.ada, "hello again")
+    await world.until(lambda: len(world.own(channel)) == 2)
+    await away(world)
+    await world.start_bot()
+    await world.start_brain()
+    await only(world, channel, 2)
+
+
+async def test_a_restart_with_nothing_new_says_nothing(world: Any) -> None:
+    channel = await known(world)
+    for _ in range(2):
+        await away(world)
+        await world.start_bot()
+    await anyio.sleep(0.3)
+    await only(world, channel, 1)
+
+
+@pytest.mark.parametrize(("bound", "most"), [("MOST_QUESTIONS", 2), ("HOURS", 0)])
+async def test_what_is_too_much_is_said(
+    world: Any, bound: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.catching_up, bound, most)
+    channel = await known(world)
+    await away(world)
+    questions = [world.discord.dm(world.discord.ada, f"hello {number}") for number in range(3)]
+    await world.start_bot()
+    await world.until(lambda: any("I was away" in one.content for one in world.own(channel)))
+    (said,) = [one for one in world.own(channel) if "I was away" in one.content]
+    left = questions[: len(questions) - most]
+    assert said.reply_to == left[-1].id
+    await world.answer(channel, 1 + most)
+    await anyio.sleep(0.2)
+    assert len(world.own(channel)) == 1 + most + 1
+
+
+async def test_who_may_not_ask_is_not_answered_later_either(world: Any) -> None:
+    discord = world.discord
+    role = discord.add_role("friends", discord.grace)
+    world.variables["discord_allowed_roles"] = str(role.id)
+    await away(world)
+    for person in (discord.ada, discord.grace):
+        discord.say(person, discord.general, f"@{discord.bot.name} hello from {person.name}")
+    await world.start_bot()
+    thread = await world.thread()
+    await only(world, thread, 1)
+    assert [one.name for one in discord.threads(discord.general)] == ["hello from grace"]
