@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import structlog
 
+from auth.audit import CONSOLE, Audit, By
 from auth.codes import Code, Codes
 from auth.config import Registration
 from auth.errors import (
@@ -12,22 +13,24 @@ from auth.errors import (
     InvitationNeeded,
     RegistrationClosed,
     SignInEnded,
-    TooBusy,
     UnknownUser,
     UsernameTaken,
     WrongLogin,
 )
 from auth.passwords import Passwords, check_password
-from auth.repository import Password, Repository, still
+from auth.providers import Proof
+from auth.repository import Repository, signed_in
 from auth.sessions import Session, Sessions
-from auth.throttle import Throttle
-from auth.users import Role, User, canonical, check_display_name, check_email, check_username
+from auth.throttle import Throttle, Tries
+from auth.users import Role, User, check_display_name, check_email, check_username
 from shared.clock import Clock
 from shared.store import ConditionFailed, Delete
 from shared.tokens import Claims
 
 log = structlog.get_logger(__name__)
 INVITATION_SECONDS = 7 * 24 * 3600.0
+FREE_REGISTRATIONS = 100
+"""Accounts asked for from one address before each further one costs a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class SignedIn:
 
 
 class Accounts:
-    """The rules about accounts; every call may raise `StoreUnavailable`."""
+    """The rules about accounts; every call may raise `StoreUnavailable`. `by` is for the audit."""
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Accounts:
         codes: Codes,
         throttle: Throttle,
         registration: Registration,
+        audit: Audit,
         clock: Clock,
     ) -> None:
         self._repository = repository
@@ -69,14 +73,31 @@ class Accounts:
         self._codes = codes
         self._throttle = throttle
         self._registration = registration
+        self._audit = audit
         self._clock = clock
 
-    async def register(self, wanted: NewAccount) -> User:
-        """Make an account for whoever asks, as far as REGISTRATION lets them."""
-        return await self.create(wanted, role="user", invitation=await self._admit(wanted.invite))
+    @property
+    def registration(self) -> Registration:
+        """Who may make an account themselves."""
+        return self._registration
+
+    async def register(self, wanted: NewAccount, *, by: By) -> User:
+        """
+        Make an account for whoever asks, as far as REGISTRATION lets them.
+
+        Raises what `create` raises, `RegistrationClosed`, `TooManyAttempts` per address.
+        """
+        invitation = await self._admit(wanted.invite)
+        self._throttle.attempt(Tries(("register", by.address or ""), FREE_REGISTRATIONS))
+        return await self.create(wanted, role="user", invitation=invitation, by=by)
 
     async def create(
-        self, wanted: NewAccount, *, role: Role, invitation: Delete | None = None
+        self,
+        wanted: NewAccount,
+        *,
+        role: Role,
+        invitation: Delete | None = None,
+        by: By = CONSOLE,
     ) -> User:
         """Make an account. Raises `Unfit`, `UsernameTaken`, `TooBusy`, `InvitationNeeded`."""
         username = check_username(wanted.username)
@@ -95,27 +116,29 @@ class Accounts:
         password_hash = await self._passwords.hash(wanted.password)
         await self._repository.create(user, password_hash, invitation)
         log.info("account.created", user_id=user.user_id, role=role)
+        await self._audit.note("account.created", by, about=user.user_id, detail=role)
         return user
 
-    async def sign_in(self, username: str, password: str, *, address: str) -> tuple[User, Session]:
+    async def sign_in(self, proof: Proof, *, address: str | None) -> tuple[User, Session]:
         """
-        A new sign-in for the right username and password.
+        A new sign-in for whoever brings this proof.
 
-        Raises `WrongLogin` alike and after the same work for an unknown name and a wrong password,
-        `TooManyAttempts` per name and address, `AccountDisabled`, `TooBusy`.
+        Raises `AccountDisabled`, and `WrongLogin` when the account changed under the proof.
         """
-        kept = await self._prove(username, password, address=address)
-        user = await self._repository.user(kept.user_id)
+        user = await self._repository.user(proof.user_id)
         if user is None:
             raise WrongLogin
+        by = By(user.user_id, address)
         if user.disabled:
+            await self._audit.note_refusal("login.refused", by, about=user.user_id)
             raise AccountDisabled
         try:
-            noted = still(username, kept, used_at=self._clock.now())
-            session = await self._sessions.begin(user, noted)
+            noted = signed_in(user, at=self._clock.now())
+            session = await self._sessions.begin(user, proof.still, noted)
         except ConditionFailed as changed:
             raise WrongLogin from changed
         log.info("login.succeeded", user_id=user.user_id)
+        await self._audit.note("login.succeeded", by, about=user.user_id, detail=proof.provider)
         return user, session
 
     async def who(self, token: str) -> SignedIn:
@@ -126,81 +149,87 @@ class Accounts:
             raise SignInEnded
         return SignedIn(user, claims)
 
-    async def sign_out(self, caller: SignedIn) -> None:
+    async def sign_out(self, caller: SignedIn, *, by: By) -> None:
         """End the caller's sign-in."""
-        await self._sessions.end(caller.claims, caller.user)
+        await self._sessions.end(caller.claims)
+        await self._audit.note("login.ended", by, about=caller.user.user_id)
 
     async def refresh(self, caller: SignedIn) -> Session:
         """A fresh sign-in for the caller's, which ends."""
         return await self._sessions.replace(caller.claims, caller.user)
 
-    async def change_password(
-        self, caller: SignedIn, *, old: str, new: str, address: str
-    ) -> Session:
-        """Replace the password, end all sign-ins and begin a new one for the caller."""
-        user = caller.user
-        check_password(new, username=user.username, field="new")
-        await self._prove(user.username, old, address=address)
-        await self.set_password(user, new)
-        return await self._sessions.begin(user)
+    async def change_password(self, caller: SignedIn, new: str, *, by: By) -> Session:
+        """
+        Replace the password, end all sign-ins and begin a new one for the caller.
 
-    async def set_password(self, user: User, new: str) -> None:
+        The old password was proved before. Raises `Unfit`, `TooBusy`, `SignInEnded`.
+        """
+        check_password(new, username=caller.user.username, field="new")
+        await self.set_password(caller.user, new, by=by)
+        try:
+            return await self._sessions.begin(
+                caller.user, signed_in(caller.user, at=self._clock.now())
+            )
+        except ConditionFailed as changed:
+            raise SignInEnded from changed
+
+    async def set_password(self, user: User, new: str, *, by: By = CONSOLE) -> None:
         """Replace the password of an account and end all its sign-ins. Raises `Unfit`."""
         check_password(new, username=user.username)
         await self._repository.set_password(user, await self._passwords.hash(new))
-        await self._sessions.end_all(user)
+        await self._sessions.end_all(user.user_id)
         log.info("password.changed", user_id=user.user_id)
+        await self._audit.note("password.changed", by, about=user.user_id)
 
     async def find(self, username: str) -> User | None:
         """The account with this username."""
         kept = await self._repository.password(username)
         return await self._repository.user(kept.user_id) if kept else None
 
-    async def promote(self, user: User, *, display_name: str | None, email: str | None) -> None:
+    async def promote(
+        self, user: User, *, display_name: str | None, email: str | None, by: By = CONSOLE
+    ) -> None:
         """Make somebody an admin, with another name or address if given; old sign-ins end."""
-        await self._repository.change(
+        await self._change(
             user,
+            by,
             role="admin",
             display_name=check_display_name(display_name, otherwise=user.display_name),
             email=check_email(email) or user.email,
         )
-        await self._sessions.end_all(user)
-        log.info("account.promoted", user_id=user.user_id)
 
-    async def set_disabled(self, user_id: str, disabled: bool) -> User:
-        """Shut somebody out, or let them in again. Raises `UnknownUser`."""
+    async def set_rights(
+        self, user_id: str, *, role: Role | None, disabled: bool | None, by: By = CONSOLE
+    ) -> User:
+        """
+        Change what somebody may do; None leaves it. Their sign-ins end when anything changes.
+
+        Raises `UnknownUser`, `ChangedMeanwhile`, `LastAdmin`.
+        """
         user = await self._repository.user(user_id)
         if user is None:
             raise UnknownUser
-        await self._repository.change(user, disabled=disabled)
-        if disabled:
-            await self._sessions.end_all(user)
-        log.info("account.disabled_set", user_id=user_id, disabled=disabled)
-        return user
+        wanted = {
+            "role": user.role if role is None else role,
+            "disabled": user.disabled if disabled is None else disabled,
+        }
+        if wanted == {"role": user.role, "disabled": user.disabled}:
+            return user
+        return await self._change(user, by, **wanted)
 
-    async def invite(self) -> Code:
+    async def invite(self, *, by: By) -> Code:
         """A leave to register for one person, for a week."""
-        return await self._codes.make("invite", {}, lives_seconds=INVITATION_SECONDS)
+        code = await self._codes.make("invite", {}, lives_seconds=INVITATION_SECONDS)
+        await self._audit.note("invitation.made", by, about=None)
+        return code
 
-    async def _prove(self, username: str, password: str, *, address: str) -> Password:
-        """
-        The kept password of this username, if it is the one given.
-
-        Raises `WrongLogin`, `TooManyAttempts`, `TooBusy`.
-        """
-        kept = await self._repository.password(username)
-        attempt = ("login", canonical(username), address)
-        self._throttle.attempt(*attempt)
-        try:
-            right = await self._passwords.matches(password, kept.hash if kept else None)
-        except TooBusy:
-            self._throttle.forgive(*attempt)  # it was never judged
-            raise
-        if kept is None or not right:
-            log.info("login.refused", address=address)
-            raise WrongLogin
-        self._throttle.forgive(*attempt)
-        return kept
+    async def _change(self, user: User, by: By, **attributes: object) -> User:
+        changed = await self._repository.change(user, **attributes)
+        await self._sessions.end_all(user.user_id)
+        now = f"{changed.role}, {'disabled' if changed.disabled else 'enabled'}"
+        log.info("account.changed", user_id=user.user_id, role=changed.role)
+        await self._audit.note("account.changed", by, about=user.user_id, detail=now)
+        return changed
 
     async def _admit(self, invite: str | None) -> Delete | None:
         """The write that spends the invitation, if one is needed."""

@@ -4,11 +4,15 @@ import secrets
 from dataclasses import dataclass
 from typing import Literal
 
+from auth.errors import CodeInvalid
 from shared.clock import Clock
-from shared.store import Absent, Delete, Item, Key, Matches, Put, Store
+from shared.store import Absent, ConditionFailed, Delete, Item, Key, Matches, Put, Store
 
-Purpose = Literal["account", "identity", "invite"]
-"""What the code stands for: an account here, a proven identity elsewhere, a leave to register."""
+Purpose = Literal["account", "identity", "invite", "oauth"]
+"""
+What the code stands for: an account here, a proven identity elsewhere, a leave to register, a
+consent given at another provider.
+"""
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Without 0 and O, 1, I and L, and U (for V): 30 characters, 8 of them are 39 bits."""
@@ -53,6 +57,13 @@ class Codes:
     def spend(self, purpose: Purpose, text: str) -> Delete:
         """The write that uses the code up; it refuses its transaction when somebody was faster."""
         return Delete(self._key(_plain(text)), when=Matches({"purpose": purpose}))
+
+    async def use(self, spending: Delete) -> None:
+        """Use a code up by itself. Raises `CodeInvalid` when somebody was faster."""
+        try:
+            await self._store.write(spending)
+        except ConditionFailed as gone:
+            raise CodeInvalid from gone
 
     def _key(self, text: str) -> Key:
         return Key(self._table, f"code:{text}")

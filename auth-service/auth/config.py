@@ -1,15 +1,16 @@
 """Every setting of the auth service: the environment first, then `.env`."""
 
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.addresses import Origins
+from shared.addresses import Origins, Url
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
 Registration = Literal["open", "invite", "closed"]
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(CommonSettings, StoreSettings, SecretSettings):
@@ -19,7 +20,21 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    auth_port: Annotated[int, Field(ge=0, le=65535)] = 8002
+    auth_port: Port = 8002
+
+    brain_url: Url = "http://127.0.0.1:8001"
+    """The brain, which forgets who deletes their account; unset, it follows `BRAIN_PORT`."""
+
+    brain_port: Port = 8001
+
+    auth_public_url: Url | None = None
+    """How browsers reach this service; unset: the loopback address with AUTH_PORT."""
+
+    discord_client_id: str | None = None
+    """The Discord application people may sign in with; unset: they cannot."""
+
+    discord_client_secret: SecretStr | None = Field(default=None, repr=False)
+    discord_api_base: Url = "https://discord.com/api/v10"
 
     jwt_expiration_hours: Annotated[float, Field(ge=0.001, le=24 * 366)] = 8
     """Hours a sign-in lasts; fractions are fine."""
@@ -35,6 +50,26 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
         "http://localhost:8501",
     )
     """Pages that may call us from a browser, separated by commas."""
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.discord_client_id is None) != (self.discord_client_secret is None):
+            raise ValueError(
+                "DISCORD_CLIENT_ID and DISCORD_CLIENT_SECRET go together; set both or neither"
+            )
+        return self
+
+    @property
+    def brain_address(self) -> str:
+        """The brain over HTTP."""
+        chosen = "brain_url" in self.model_fields_set
+        return self.brain_url if chosen else f"http://127.0.0.1:{self.brain_port}"
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Discord sends browsers back to; it must be listed with the application there."""
+        place = self.auth_public_url or f"http://127.0.0.1:{self.auth_port}"
+        return f"{place}/oauth/discord/callback"
 
     @property
     def who_may_register(self) -> Registration:

@@ -9,6 +9,7 @@ from shared.errors import (
     InvalidRequest,
     NotFound,
     TooMany,
+    Upstream,
 )
 
 
@@ -35,6 +36,13 @@ class WrongLogin(AuthRequired):
 
     def __init__(self) -> None:
         super().__init__("Wrong username or password.")
+
+
+class WrongPassword(Forbidden):
+    """Said to somebody whose sign-in is fine (a 401 would send them to log in again)."""
+
+    def __init__(self) -> None:
+        super().__init__("This is not your password; please try again.")
 
 
 class SignInEnded(AuthRequired):
@@ -82,6 +90,22 @@ class UnknownUser(NotFound):
         super().__init__("There is no such account.")
 
 
+class LastAdmin(Conflict):
+    """Somebody must be left who can let others in."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the last admin; please make somebody else an admin first.")
+
+
+class ChangedMeanwhile(Conflict):
+    """Two changed one account at once, and the other was faster."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("Somebody has changed this account just now; please try again.")
+
+
 class NotLinked(NotFound):
     """No account is linked with this identity."""
 
@@ -97,6 +121,37 @@ class LinkedElsewhere(Conflict):
     def __init__(self, provider: str) -> None:
         super().__init__(
             f"This {provider.capitalize()} account is already linked with another account."
+        )
+
+
+class NotALink(Conflict):
+    """The password is how one proves to be oneself; it goes with the account alone."""
+
+    def __init__(self) -> None:
+        super().__init__("The password cannot be taken away; you can change it.")
+
+
+class DiscordNotSetUp(NotFound):
+    """The operator has not given the client id and secret of a Discord application."""
+
+    def __init__(self) -> None:
+        super().__init__("Signing in with Discord is not set up here; please use your password.")
+
+
+class DiscordRefused(Upstream):
+    """Discord did not say who is signing in."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__("Discord did not confirm who you are; please try again.")
+
+
+class ForeignAddress(InvalidRequest):
+    """Where to go on is not one of our own pages."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Please correct `return_to`: it must be one of our own pages (ALLOWED_ORIGINS)."
         )
 
 

@@ -17,11 +17,12 @@ from uuid import uuid4
 
 import structlog
 
-from auth.errors import TooManyKeys, Unfit, UnknownKey
-from auth.repository import METHODS, Repository
+from auth.audit import Audit, By
+from auth.errors import SignInEnded, TooManyKeys, Unfit, UnknownKey
+from auth.repository import METHODS, Repository, may_sign_in
 from auth.users import User
 from shared.clock import Clock
-from shared.store import Absent, Change, ConditionFailed, Delete, Key, Matches, Put, Store
+from shared.store import Change, ConditionFailed, Delete, Key, Matches, Put, Store
 
 log = structlog.get_logger(__name__)
 PREFIX = "tr-"
@@ -58,23 +59,29 @@ class NewKey:
 class Keys:
     """Makes, lists, checks and revokes keys; every call may raise `StoreUnavailable`."""
 
-    def __init__(self, repository: Repository, *, store: Store, clock: Clock) -> None:
+    def __init__(self, repository: Repository, *, store: Store, audit: Audit, clock: Clock) -> None:
         self._repository = repository
         self._store = store
+        self._audit = audit
         self._clock = clock
 
-    async def create(self, user: User, name: str) -> NewKey:
-        """A new key of `user`. Raises `Unfit`, `TooManyKeys`."""
+    async def create(self, user: User, name: str, *, by: By) -> NewKey:
+        """A new key of `user`. Raises `Unfit`, `TooManyKeys`, `SignInEnded`."""
         shown = _check_name(name)
         if len(await self.of(user)) >= MAX_KEYS:
             raise TooManyKeys(MAX_KEYS)
         secret = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
         key = ApiKey(uuid4().hex, user.user_id, shown, self._clock.now(), _hash(secret))
-        await self._store.write(
-            Put(_by_hash(key.hash), {"user_id": user.user_id, "key_id": key.key_id}, when=Absent()),
-            Put(_listed(user.user_id, key.key_id), asdict(key)),
-        )
+        try:
+            await self._store.write(
+                Put(_by_hash(key.hash), {"user_id": user.user_id, "key_id": key.key_id}),
+                Put(_listed(user.user_id, key.key_id), asdict(key)),
+                may_sign_in(user.user_id),
+            )
+        except ConditionFailed as shut_out:
+            raise SignInEnded from shut_out
         log.info("key.created", user_id=user.user_id, key_id=key.key_id)
+        await self._audit.note("key.created", by, about=user.user_id, detail=key.key_id)
         return NewKey(key, secret)
 
     async def of(self, user: User) -> Sequence[ApiKey]:
@@ -82,7 +89,7 @@ class Keys:
         rows = await self._store.query(METHODS, f"keys:{user.user_id}")
         return sorted((ApiKey(**row.item) for row in rows), key=lambda key: key.created_at)
 
-    async def revoke(self, user: User, key_id: str) -> None:
+    async def revoke(self, user: User, key_id: str, *, by: By) -> None:
         """End a key of `user`. Raises `UnknownKey`, also for other people's keys."""
         item = await self._store.get(_listed(user.user_id, key_id))
         if item is None:
@@ -91,6 +98,13 @@ class Keys:
             Delete(_listed(user.user_id, key_id)), Delete(_by_hash(str(item["hash"])))
         )
         log.info("key.revoked", user_id=user.user_id, key_id=key_id)
+        await self._audit.note("key.revoked", by, about=user.user_id, detail=key_id)
+
+    async def revoke_all(self, user_id: str) -> None:
+        """End all keys of somebody who is shut out."""
+        for row in await self._store.query(METHODS, f"keys:{user_id}"):
+            hashed = _by_hash(str(row.item["hash"]))
+            await self._store.write(Delete(_listed(user_id, row.sk)), Delete(hashed))
 
     async def owner(self, secret: str) -> tuple[User, str]:
         """

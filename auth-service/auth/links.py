@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from auth.audit import Audit, By
 from auth.codes import Code, Codes
-from auth.errors import CodeInvalid, NotLinked, Unfit, UnknownUser
+from auth.errors import CodeInvalid, NotALink, NotLinked, Unfit
 from auth.repository import Repository
-from auth.throttle import Throttle
+from auth.throttle import Throttle, Tries
 from auth.users import AuthMethod, User, check_display_name
 from shared.clock import Clock
 from shared.store import Delete
@@ -42,11 +43,18 @@ class Links:
     """The rules about links; every call may raise `StoreUnavailable`."""
 
     def __init__(
-        self, repository: Repository, *, codes: Codes, throttle: Throttle, clock: Clock
+        self,
+        repository: Repository,
+        *,
+        codes: Codes,
+        throttle: Throttle,
+        audit: Audit,
+        clock: Clock,
     ) -> None:
         self._repository = repository
         self._codes = codes
         self._throttle = throttle
+        self._audit = audit
         self._clock = clock
 
     async def code_for(self, user: User) -> Code:
@@ -60,35 +68,48 @@ class Links:
         item = {"provider_user_id": identity.provider_user_id, "name": _name(identity)}
         return await self._codes.make("identity", item, lives_seconds=CODE_SECONDS)
 
-    async def redeem(self, code: str, identity: Identity) -> str:
+    async def redeem(self, code: str, identity: Identity, *, by: By) -> str:
         """
         Link an identity with the account that made the code; returns the account's id.
 
         Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per identity.
         """
         _check(identity)
-        self._throttle.attempt("redeem", identity.provider, identity.provider_user_id)
+        tries = Tries(("redeem", identity.provider, identity.provider_user_id))
+        self._throttle.attempt(tries)
         item = await self._codes.look("account", code)
         if item is None:
             raise CodeInvalid
-        self._throttle.forgive("redeem", identity.provider, identity.provider_user_id)
+        self._throttle.forgive(tries)
         spending = self._codes.spend("account", code)
-        await self._link(identity, str(item["user_id"]), spending)
+        await self.join(str(item["user_id"]), identity, spending=spending, by=by)
         return str(item["user_id"])
 
-    async def attach(self, user: User, code: str) -> None:
+    async def attach(self, user: User, code: str, *, by: By) -> None:
         """
         Link the identity that the code stands for with an account.
 
         Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per account.
         """
-        self._throttle.attempt("attach", user.user_id)
+        tries = Tries(("attach", user.user_id))
+        self._throttle.attempt(tries)
         item = await self._codes.look("identity", code)
         if item is None:
             raise CodeInvalid
-        self._throttle.forgive("attach", user.user_id)
+        self._throttle.forgive(tries)
         identity = Identity("discord", str(item["provider_user_id"]), str(item["name"]))
-        await self._link(identity, user.user_id, self._codes.spend("identity", code))
+        spending = self._codes.spend("identity", code)
+        await self.join(user.user_id, identity, spending=spending, by=by)
+
+    async def detach(self, user: User, provider: str, identity: str, *, by: By) -> None:
+        """Take an identity away from its account. Raises `NotLinked`, `NotALink`."""
+        if provider == "password":
+            raise NotALink
+        if not SNOWFLAKE.fullmatch(identity):
+            raise NotLinked(provider)
+        await self._repository.unlink(user.user_id, provider, identity)
+        log.info("identity.unlinked", user_id=user.user_id, provider=provider)
+        await self._audit.note("identity.unlinked", by, about=user.user_id, detail=provider)
 
     async def owner(self, provider: str, identity: str) -> User:
         """The account linked with an identity. Raises `NotLinked`."""
@@ -100,9 +121,13 @@ class Links:
             raise NotLinked(provider)
         return user
 
-    async def _link(self, identity: Identity, user_id: str, spending: Delete) -> None:
-        if await self._repository.user(user_id) is None:
-            raise UnknownUser
+    async def join(self, user_id: str, identity: Identity, *, spending: Delete, by: By) -> None:
+        """
+        Make an identity that was proved belong to an account, with the write that spends its proof.
+
+        Raises `CodeInvalid`, `LinkedElsewhere`, `UnknownUser`.
+        """
+        _check(identity)
         method = AuthMethod(
             provider="discord",
             identity=identity.provider_user_id,
@@ -112,6 +137,7 @@ class Links:
         )
         await self._repository.link(method, spending=spending)
         log.info("identity.linked", user_id=user_id, provider=method.provider)
+        await self._audit.note("identity.linked", by, about=user_id, detail=method.provider)
 
 
 def _check(identity: Identity) -> None:

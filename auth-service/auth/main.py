@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from auth import VERSION
-from auth.api import accounts, errors, health, keys, links
+from auth.api import accounts, errors, health, keys, links, oauth, operators
 from auth.wiring import Auth
 from shared.gate import Gate
 
@@ -25,7 +25,9 @@ def create_app(auth: Auth) -> FastAPI:
     errors.install(app)
     app.include_router(health.router)
     app.include_router(accounts.router)
+    app.include_router(operators.router)
     app.include_router(keys.router)
     app.include_router(links.router)
     app.include_router(links.for_services)
+    app.include_router(oauth.router)
     return app

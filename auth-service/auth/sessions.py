@@ -61,19 +61,20 @@ class Sessions:
     async def replace(self, claims: Claims, user: User) -> Session:
         """A new sign-in for an old one, which ends; of several at once only one succeeds."""
         session = self._sign(user)
-        await self._end([(claims.token_id, claims.expires_at)], user, _row(user.user_id, session))
+        ending = [(claims.token_id, claims.expires_at)]
+        await self._end(ending, user.user_id, _row(user.user_id, session))
         return session
 
-    async def end(self, claims: Claims, user: User) -> None:
+    async def end(self, claims: Claims) -> None:
         """End one sign-in. Raises `SignInEnded` when somebody was faster."""
-        await self._end([(claims.token_id, claims.expires_at)], user)
+        await self._end([(claims.token_id, claims.expires_at)], claims.user_id)
 
-    async def end_all(self, user: User) -> None:
-        """End every sign-in of `user` there is when this is called."""
-        while rows := await self._store.query(TABLE, f"user:{user.user_id}", limit=ENDED_AT_ONCE):
+    async def end_all(self, user_id: str) -> None:
+        """End every sign-in of a person there is when this is called."""
+        while rows := await self._store.query(TABLE, f"user:{user_id}", limit=ENDED_AT_ONCE):
             ending = [(row.sk, float(row.item["expires_at"])) for row in rows]
             try:
-                await self._end(ending, user)
+                await self._end(ending, user_id)
             except SignInEnded:
                 continue  # one of them was logged out meanwhile; look again
 
@@ -81,10 +82,10 @@ class Sessions:
         """The ids of ended tokens that would still be valid by their signature."""
         return [row.sk for row in await self._store.query(TABLE, "revoked")]
 
-    async def _end(self, ending: Sequence[tuple[str, float]], user: User, *also: Write) -> None:
+    async def _end(self, ending: Sequence[tuple[str, float]], user_id: str, *also: Write) -> None:
         writes: list[Write] = []
         for token_id, expires_at in ending:
-            writes.append(Delete(_key(user.user_id, token_id), when=Matches()))
+            writes.append(Delete(_key(user_id, token_id), when=Matches()))
             writes.append(Put(Key(TABLE, "revoked", token_id), {}, expires_at=expires_at))
         try:
             await self._store.write(*writes, *also)

@@ -11,7 +11,7 @@ import anyio.to_thread
 from auth.accounts import Accounts, NewAccount
 from auth.config import Settings
 from auth.errors import Unfit
-from auth.wiring import running
+from auth.wiring import opened
 from shared.errors import BoundaryError, StoreUnavailable
 from shared.log import configure
 from shared.settings import load_settings
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _run(settings: Settings, given: argparse.Namespace) -> str:
-    async with running(settings) as auth:
+    async with opened(settings) as auth:
         return await make_admin(
             auth.accounts,
             username=given.username,

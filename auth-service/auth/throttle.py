@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from auth.errors import TooManyAttempts
 from shared.clock import Clock
@@ -11,7 +12,20 @@ FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 900.0
 FORGET_AFTER_SECONDS = 3600.0
 REMEMBERED = 10_000
-"""Keys kept in memory; the one not tried for the longest time gives way."""
+"""Keys kept in memory, 16 bytes each; the one not tried for the longest time gives way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """What is counted together, and how many failures of it are free."""
+
+    key: tuple[str, ...]
+    free: int = FREE_ATTEMPTS
+
+    @property
+    def digest(self) -> bytes:
+        """The key as it is remembered: strangers choose how long names are."""
+        return blake2b(repr(self.key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -23,35 +37,51 @@ class _Attempts:
 
 class Throttle:
     """
-    Counts attempts by key; an attempt is a failure until `forgive` says otherwise.
+    Counts attempts; each is a failure until `forgive` or `undo` says otherwise.
 
     Counting before the outcome is known keeps a hundred guesses at once from counting as one.
     """
 
-    def __init__(self, *, clock: Clock, free: int = FREE_ATTEMPTS, size: int = REMEMBERED) -> None:
+    def __init__(self, *, clock: Clock, size: int = REMEMBERED) -> None:
         self._clock = clock
-        self._free = free
         self._size = size
-        self._attempts: OrderedDict[tuple[str, ...], _Attempts] = OrderedDict()
+        self._attempts: OrderedDict[bytes, _Attempts] = OrderedDict()
 
-    def attempt(self, *key: str) -> None:
-        """Count one attempt for `key`, or raise `TooManyAttempts` with the seconds to wait."""
+    def attempt(self, *tries: Tries) -> None:
+        """Count one attempt for each, or none and raise `TooManyAttempts` with the longest wait."""
         now = self._clock.monotonic()
-        seen = self._attempts.get(key)
-        if seen is None or now - seen.last_at > FORGET_AFTER_SECONDS:
-            seen = self._attempts[key] = _Attempts()
-        if now < seen.paused_until:
-            raise TooManyAttempts(seen.paused_until - now)
-        seen.count += 1
-        seen.last_at = now
-        seen.paused_until = now + _pause_seconds(seen.count - self._free)
-        self._attempts.move_to_end(key)
-        if len(self._attempts) > self._size:
+        pause = max(self._seen(one, now).paused_until for one in tries) - now
+        if pause > 0:
+            raise TooManyAttempts(pause)
+        for one in tries:
+            self._count(one, now)
+        while len(self._attempts) > self._size:
             self._attempts.popitem(last=False)
 
-    def forgive(self, *key: str) -> None:
-        """Forget the failures of `key`: it succeeded, or was never judged."""
-        self._attempts.pop(key, None)
+    def forgive(self, *tries: Tries) -> None:
+        """Forget the failures: it succeeded."""
+        for one in tries:
+            self._attempts.pop(one.digest, None)
+
+    def undo(self, *tries: Tries) -> None:
+        """Take one attempt back: it was no failure, which says nothing about the others."""
+        for one in tries:
+            seen = self._attempts.get(one.digest)
+            if seen is not None:
+                seen.count = max(0, seen.count - 1)
+                if seen.count < one.free:
+                    seen.paused_until = 0.0
+
+    def _seen(self, one: Tries, now: float) -> _Attempts:
+        seen = self._attempts.get(one.digest)
+        return _Attempts() if seen is None or now - seen.last_at > FORGET_AFTER_SECONDS else seen
+
+    def _count(self, one: Tries, now: float) -> None:
+        seen = self._attempts[one.digest] = self._seen(one, now)
+        seen.count += 1
+        seen.last_at = now
+        seen.paused_until = now + _pause_seconds(seen.count - one.free)
+        self._attempts.move_to_end(one.digest)
 
 
 def _pause_seconds(excess: int) -> float:

@@ -7,6 +7,7 @@ from typing import Literal
 from auth.errors import Unfit
 
 Role = Literal["user", "admin"]
+Provider = Literal["password", "discord"]
 
 USERNAME_CHARS = (2, 64)
 DISPLAY_NAME_CHARS = 64
@@ -25,13 +26,19 @@ class User:
     role: Role
     disabled: bool
     created_at: float
+    signed_in_at: float | None = None
+
+    @property
+    def runs_the_place(self) -> bool:
+        """An admin who can sign in."""
+        return self.role == "admin" and not self.disabled
 
 
 @dataclass(frozen=True, slots=True)
 class AuthMethod:
     """One way to prove to be `user_id`: `identity` as `provider` knows it."""
 
-    provider: Literal["password", "discord"]
+    provider: Provider
     identity: str
     user_id: str
     name: str

@@ -13,7 +13,7 @@ import uvicorn
 
 from auth.config import Settings
 from auth.main import create_app
-from auth.wiring import Auth, running
+from auth.wiring import Auth, opened
 from shared.clock import ManualClock
 
 JWT_SECRET = "only-for-tests-" + "jw" * 16
@@ -97,10 +97,11 @@ def serve(tmp_path: Path) -> Serve:
             "service_token": SERVICE_TOKEN,
             "store_url": f"sqlite:///{tmp_path / 'trollama.db'}",
             "bcrypt_cost": 4,
+            "brain_url": "http://127.0.0.1:9",  # nobody there: no test reaches a real brain
         }
         settings = Settings(_env_file=None, **(given | changed))
         clock = ManualClock()
-        async with running(settings, clock=clock) as auth, _listening(auth) as address:
+        async with opened(settings, clock=clock) as auth, _listening(auth) as address:
             limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(base_url=address, limits=limits, timeout=30) as http:
                 yield Service(auth, http, clock)

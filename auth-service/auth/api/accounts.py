@@ -1,34 +1,45 @@
-"""Accounts and sign-ins."""
+"""What people do: make an account, sign in and out, look at and remove what is theirs."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter
 
 from auth.accounts import NewAccount
-from auth.api.deps import Address, Person, TheAuth, only_operators
+from auth.api.deps import Address, ByPerson, Person, TheAuth
 from auth.api.shapes import (
     ChangePassword,
-    ChangeUser,
     Created,
+    DeleteAccount,
+    Deleted,
     Login,
     Me,
     Method,
-    OneTimeCode,
     Register,
+    Registering,
     SignIn,
+    method_of,
     profile_of,
     sign_in_of,
 )
+from auth.audit import By
+from auth.passwords import check_password
 
 router = APIRouter(tags=["accounts"])
-UserId = Annotated[str, Path(max_length=64)]
+
+
+@router.get("/registration")
+async def registration(auth: TheAuth) -> Registering:
+    """Who may make an account, and the ways to sign in there are here."""
+    return Registering(
+        registration=auth.accounts.registration,
+        providers=["password", "discord"] if auth.discord.is_set_up else ["password"],
+    )
 
 
 @router.post("/register", status_code=201)
-async def register(body: Register, auth: TheAuth) -> Created:
+async def register(body: Register, address: Address, auth: TheAuth) -> Created:
     """Make an account."""
     user = await auth.accounts.register(
-        NewAccount(body.username, body.password, body.display_name, body.email, body.invite)
+        NewAccount(body.username, body.password, body.display_name, body.email, body.invite),
+        by=By(None, address),
     )
     return Created(user_id=user.user_id)
 
@@ -36,14 +47,14 @@ async def register(body: Register, auth: TheAuth) -> Created:
 @router.post("/login")
 async def login(body: Login, address: Address, auth: TheAuth) -> SignIn:
     """Sign in."""
-    user, session = await auth.accounts.sign_in(body.username, body.password, address=address)
-    return sign_in_of(user, session)
+    proof = await auth.passwords.prove(body.username, body.password, address=address)
+    return sign_in_of(*await auth.accounts.sign_in(proof, address=address))
 
 
 @router.post("/logout", status_code=204)
-async def logout(person: Person, auth: TheAuth) -> None:
+async def logout(person: Person, by: ByPerson, auth: TheAuth) -> None:
     """End this sign-in."""
-    await auth.accounts.sign_out(person)
+    await auth.accounts.sign_out(person, by=by)
 
 
 @router.post("/refresh")
@@ -53,12 +64,13 @@ async def refresh(person: Person, auth: TheAuth) -> SignIn:
 
 
 @router.post("/password")
-async def password(body: ChangePassword, person: Person, address: Address, auth: TheAuth) -> SignIn:
+async def password(
+    body: ChangePassword, person: Person, by: ByPerson, address: Address, auth: TheAuth
+) -> SignIn:
     """Change the password; all sign-ins end and a new one begins."""
-    session = await auth.accounts.change_password(
-        person, old=body.old, new=body.new, address=address
-    )
-    return sign_in_of(person.user, session)
+    check_password(body.new, username=person.user.username, field="new")
+    await auth.passwords.confirm(person.user, body.old, address=address)
+    return sign_in_of(person.user, await auth.accounts.change_password(person, body.new, by=by))
 
 
 @router.get("/me")
@@ -67,18 +79,21 @@ async def me(person: Person, auth: TheAuth) -> Me:
     methods = await auth.repository.methods(person.user.user_id)
     return Me(
         **profile_of(person.user).model_dump(),
-        auth_methods=[Method(provider=each.provider, name=each.name) for each in methods],
+        auth_methods=[method_of(method) for method in methods],
     )
 
 
-@router.post("/invites", status_code=201, dependencies=[Depends(only_operators)])
-async def invite(auth: TheAuth) -> OneTimeCode:
-    """A code with which one person may register where REGISTRATION=invite."""
-    code = await auth.accounts.invite()
-    return OneTimeCode(code=code.text, expires_in=code.expires_in)
+@router.delete("/me")
+async def leave(
+    body: DeleteAccount, person: Person, by: ByPerson, address: Address, auth: TheAuth
+) -> Deleted:
+    """Remove my account, and everything the brain keeps about me."""
+    await auth.passwords.confirm(person.user, body.password, address=address)
+    forgotten = await auth.leaving.remove(person.user, by=by)
+    return Deleted(user_id=person.user.user_id, forgotten=forgotten)
 
 
-@router.patch("/users/{user_id}", status_code=204, dependencies=[Depends(only_operators)])
-async def change_user(user_id: UserId, body: ChangeUser, auth: TheAuth) -> None:
-    """Shut a person out, or let them in again."""
-    await auth.accounts.set_disabled(user_id, body.disabled)
+@router.get("/auth-methods")
+async def methods(person: Person, auth: TheAuth) -> list[Method]:
+    """The ways in which I can sign in."""
+    return [method_of(one) for one in await auth.repository.methods(person.user.user_id)]

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Path
 
-from auth.api.deps import Person, TheAuth, only_services
+from auth.api.deps import ByPerson, ByService, Person, TheAuth
 from auth.api.shapes import CreatedKey, CreateKey, KeyOwner, ListedKey, VerifyKey
 
 router = APIRouter(tags=["keys"])
@@ -12,9 +12,9 @@ KeyId = Annotated[str, Path(min_length=1, max_length=64)]
 
 
 @router.post("/keys", status_code=201)
-async def create(body: CreateKey, person: Person, auth: TheAuth) -> CreatedKey:
+async def create(body: CreateKey, person: Person, by: ByPerson, auth: TheAuth) -> CreatedKey:
     """A new key; the only answer that shows it."""
-    made = await auth.keys.create(person.user, body.name)
+    made = await auth.keys.create(person.user, body.name, by=by)
     return CreatedKey(id=made.key.key_id, name=made.key.name, key=made.secret)
 
 
@@ -33,13 +33,13 @@ async def own(person: Person, auth: TheAuth) -> list[ListedKey]:
 
 
 @router.delete("/keys/{key_id}", status_code=204)
-async def revoke(key_id: KeyId, person: Person, auth: TheAuth) -> None:
+async def revoke(key_id: KeyId, person: Person, by: ByPerson, auth: TheAuth) -> None:
     """End one of my keys."""
-    await auth.keys.revoke(person.user, key_id)
+    await auth.keys.revoke(person.user, key_id, by=by)
 
 
-@router.post("/keys/verify", dependencies=[Depends(only_services)])
-async def verify(body: VerifyKey, auth: TheAuth) -> KeyOwner:
+@router.post("/keys/verify")
+async def verify(body: VerifyKey, _: ByService, auth: TheAuth) -> KeyOwner:
     """Whose key it is; 404 when it is nobody's (any more)."""
     user, key_id = await auth.keys.owner(body.key)
     return KeyOwner(user_id=user.user_id, name=user.display_name, role=user.role, key_id=key_id)

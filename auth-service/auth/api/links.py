@@ -1,8 +1,10 @@
 """Links between accounts and identities elsewhere, and what other services ask for."""
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
 
-from auth.api.deps import Person, TheAuth, only_services
+from fastapi import APIRouter, Depends, Path
+
+from auth.api.deps import ByPerson, ByService, Person, TheAuth, service_by
 from auth.api.shapes import (
     Created,
     IdentityOwner,
@@ -15,7 +17,8 @@ from auth.api.shapes import (
 from auth.links import Identity
 
 router = APIRouter(tags=["links"])
-for_services = APIRouter(tags=["links"], dependencies=[Depends(only_services)])
+Part = Annotated[str, Path(max_length=2048)]
+for_services = APIRouter(tags=["links"], dependencies=[Depends(service_by)])
 
 
 @router.post("/link/code", status_code=201)
@@ -26,10 +29,20 @@ async def code(person: Person, auth: TheAuth) -> OneTimeCode:
 
 
 @router.post("/link-auth-method")
-async def link_auth_method(body: LinkAuthMethod, person: Person, auth: TheAuth) -> Created:
+async def link_auth_method(
+    body: LinkAuthMethod, person: Person, by: ByPerson, auth: TheAuth
+) -> Created:
     """Link the identity that a code from the bot stands for with my account."""
-    await auth.links.attach(person.user, body.code)
+    await auth.links.attach(person.user, body.code, by=by)
     return Created(user_id=person.user.user_id)
+
+
+@router.delete("/auth-methods/{provider}/{identity}", status_code=204)
+async def unlink(
+    provider: Part, identity: Part, person: Person, by: ByPerson, auth: TheAuth
+) -> None:
+    """Take an identity away from my account."""
+    await auth.links.detach(person.user, provider, identity, by=by)
 
 
 @for_services.post("/link/proof", status_code=201)
@@ -42,14 +55,14 @@ async def proof(body: Proof, auth: TheAuth) -> OneTimeCode:
 
 
 @for_services.post("/link/redeem")
-async def redeem(body: Redeem, auth: TheAuth) -> Created:
+async def redeem(body: Redeem, by: ByService, auth: TheAuth) -> Created:
     """Link an identity with the account whose owner gave it this code."""
     identity = Identity(body.provider, body.provider_user_id, body.display_name)
-    return Created(user_id=await auth.links.redeem(body.code, identity))
+    return Created(user_id=await auth.links.redeem(body.code, identity, by=by))
 
 
 @for_services.get("/identities/discord/{provider_user_id}")
-async def identity_owner(provider_user_id: str, auth: TheAuth) -> IdentityOwner:
+async def identity_owner(provider_user_id: Part, auth: TheAuth) -> IdentityOwner:
     """Who a Discord id belongs to; 404 when it is not linked."""
     user = await auth.links.owner("discord", provider_user_id)
     return IdentityOwner(

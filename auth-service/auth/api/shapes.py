@@ -1,11 +1,12 @@
 """What goes over the wire here. Lengths are limits of sanity; the rules are in the domain."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from auth.audit import Event
 from auth.sessions import Session
-from auth.users import User
+from auth.users import AuthMethod, User
 
 Short = Annotated[str, Field(max_length=256)]
 Secret = Annotated[str, Field(max_length=1024)]
@@ -41,6 +42,19 @@ class ChangePassword(Body):
     new: Secret
 
 
+class DeleteAccount(Body):
+    """The password, so that a browser left open is not enough."""
+
+    password: Secret
+
+
+class Consent(Body):
+    """What came back from Discord, and the verifier of the page that began."""
+
+    code: Short
+    verifier: Annotated[str, Field(min_length=43, max_length=128)]
+
+
 class LinkAuthMethod(Body):
     """The code that the bot showed to the owner of an identity."""
 
@@ -63,9 +77,10 @@ class Redeem(Proof):
 
 
 class ChangeUser(Body):
-    """What an operator may change."""
+    """What an operator may change; what is not named stays."""
 
-    disabled: bool
+    disabled: bool | None = None
+    role: Literal["user", "admin"] | None = None
 
 
 class CreateKey(Body):
@@ -86,6 +101,20 @@ class Created(BaseModel):
     user_id: str
 
 
+class Registering(BaseModel):
+    """What a page needs to know before anybody has signed in."""
+
+    registration: Literal["open", "invite", "closed"]
+    providers: list[Literal["password", "discord"]]
+
+
+class Deleted(BaseModel):
+    """The account that is no more; not `forgotten` yet: the brain will when it answers again."""
+
+    user_id: str
+    forgotten: bool
+
+
 class Profile(BaseModel):
     """A person, as they may see themselves."""
 
@@ -97,10 +126,60 @@ class Profile(BaseModel):
 
 
 class Method(BaseModel):
-    """One way to sign in; `name` is how the person is called there."""
+    """One way to sign in; `name` is how the person is called there, `identity` who they are."""
 
     provider: str
     name: str
+    identity: str
+    added_at: float
+
+
+class Account(Profile):
+    """An account as operators see it. Moments are seconds since 1970."""
+
+    disabled: bool
+    created_at: float
+    signed_in_at: float | None
+
+
+class Accounts(BaseModel):
+    """Some accounts, and what to send as `after` for more."""
+
+    users: list[Account]
+    next: str | None
+
+
+class AuditEvent(BaseModel):
+    """
+    One line of the book. `at`: seconds since 1970; `about`: an account's id.
+
+    `who`: an account's id, `service`, `console`, or null when nobody knows.
+    """
+
+    at: float
+    event: str
+    who: str | None
+    about: str | None
+    address: str | None
+    detail: str
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        return cls(
+            at=event.at,
+            event=event.what,
+            who=event.who,
+            about=event.about,
+            address=event.address,
+            detail=event.detail,
+        )
+
+
+class AuditPage(BaseModel):
+    """Some lines, and what to send as `after` for older ones."""
+
+    events: list[AuditEvent]
+    next: str | None
 
 
 class Me(Profile):
@@ -175,6 +254,26 @@ def profile_of(user: User) -> Profile:
         display_name=user.display_name,
         email=user.email,
         role=user.role,
+    )
+
+
+def account_of(user: User) -> Account:
+    """What operators are shown of an account."""
+    return Account(
+        **profile_of(user).model_dump(),
+        disabled=user.disabled,
+        created_at=user.created_at,
+        signed_in_at=user.signed_in_at,
+    )
+
+
+def method_of(method: AuthMethod) -> Method:
+    """What the wire shows of a way to sign in."""
+    return Method(
+        provider=method.provider,
+        name=method.name,
+        identity=method.identity,
+        added_at=method.added_at,
     )
 
 

@@ -30,7 +30,15 @@ async def test_who_registers_can_log_in_and_see_themselves(service: Service) -> 
     }
     assert signed_in["user"] == profile
     me = (await service.me(signed_in["access_token"])).json()
-    assert me == profile | {"auth_methods": [{"provider": "password", "name": "Ada"}]}
+    method = {
+        "provider": "password",
+        "name": "Ada",
+        "identity": "ada",
+        "added_at": service.clock.now(),
+    }
+    assert me == profile | {"auth_methods": [method]}
+    headers = service.as_person(signed_in["access_token"])
+    assert (await service.http.get("/auth-methods", headers=headers)).json() == [method]
 
 
 @pytest.mark.parametrize("again", ["ada", "ADA", "ａｄａ", " Ada "])
@@ -205,7 +213,7 @@ async def test_more_sign_ins_than_fit_one_transaction_end_together(service: Serv
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"old": "not it at all", "new": "babbage 1791"}, 401),
+        ({"old": "not it at all", "new": "babbage 1791"}, 403),
         ({"old": "lovelace 1815", "new": "short"}, 422),
         ({"old": "lovelace 1815", "new": "password123"}, 422),
         ({"new": "babbage 1791"}, 422),

@@ -16,9 +16,17 @@ OPEN = {
     ("GET", "/health/live"),
     ("POST", "/login"),
     ("POST", "/register"),
+    ("GET", "/registration"),
+    ("GET", "/oauth/discord/start"),
+    ("GET", "/oauth/discord/callback"),
+    ("POST", "/oauth/discord/sign-in"),
 }
 FOR_PEOPLE = {
     ("GET", "/me"),
+    ("DELETE", "/me"),
+    ("GET", "/auth-methods"),
+    ("DELETE", "/auth-methods/{provider}/{identity}"),
+    ("POST", "/oauth/discord/link"),
     ("POST", "/logout"),
     ("POST", "/refresh"),
     ("POST", "/password"),
@@ -35,7 +43,14 @@ FOR_SERVICES = {
     ("GET", "/revocations"),
     ("POST", "/keys/verify"),
 }
-FOR_OPERATORS = {("POST", "/invites"), ("PATCH", "/users/{user_id}")}
+FOR_OPERATORS = {
+    ("POST", "/invites"),
+    ("GET", "/users"),
+    ("GET", "/users/{user_id}"),
+    ("PATCH", "/users/{user_id}"),
+    ("DELETE", "/users/{user_id}"),
+    ("GET", "/audit"),
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/register": {"username": "eve", "password": "lovelace 1815"},
     "/login": {"username": "ada", "password": "lovelace 1815"},
@@ -43,6 +58,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/link-auth-method": {"provider": "discord", "code": "AAAA2222"},
     "/link/proof": {"provider": "discord", "provider_user_id": "1042"},
     "/link/redeem": {"provider": "discord", "provider_user_id": "1042", "code": "AAAA2222"},
+    "/me": {"password": "lovelace 1815"},
+    "/oauth/discord/sign-in": {"code": "AAAA2222", "verifier": "v" * 43},
+    "/oauth/discord/link": {"code": "AAAA2222", "verifier": "v" * 43},
     "/keys": {"name": "laptop"},
     "/keys/verify": {"key": "tr-AAAA2222"},
     "/users/{user_id}": {"disabled": True},

@@ -81,9 +81,9 @@ async def test_the_key_of_a_disabled_person_is_nobodys_until_they_are_back(
 ) -> None:
     made = (await create(service, await service.token("ada"))).json()
     user_id = await service.user_id("ada")
-    await service.auth.accounts.set_disabled(user_id, True)
+    await service.auth.accounts.set_rights(user_id, role=None, disabled=True)
     assert (await verify(service, made["key"])).status_code == 404
-    await service.auth.accounts.set_disabled(user_id, False)
+    await service.auth.accounts.set_rights(user_id, role=None, disabled=False)
     assert (await verify(service, made["key"])).status_code == 200
 
 

@@ -25,7 +25,9 @@ async def test_a_code_from_here_links_a_discord_account(service: Service) -> Non
         "disabled": False,
     }
     methods = (await service.me(token)).json()["auth_methods"]
-    assert {"provider": "discord", "name": "ada#1"} in methods
+    assert ("discord", "ada#1", "1042") in [
+        (method["provider"], method["name"], method["identity"]) for method in methods
+    ]
 
 
 async def test_a_code_from_discord_links_it_with_my_account(service: Service) -> None:
