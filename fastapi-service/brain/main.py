@@ -6,6 +6,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from brain import VERSION
 from brain.api import (
     admin,
+    attaching,
     chat_socket,
     conversations,
     errors,
@@ -42,6 +43,7 @@ def create_app(brain: Brain) -> FastAPI:
     errors.install(app)
     app.include_router(health.router)
     app.include_router(jobs.router)
+    app.include_router(attaching.router)  # before what takes any id for a path
     app.include_router(conversations.router)
     app.include_router(users.router)
     app.include_router(feedback.router)

@@ -327,11 +327,12 @@ class Failed(Frame):
 
 
 class Notice(Frame):
-    """Something everybody should know."""
+    """Something everybody should know, or everybody in the conversation it names."""
 
     type: Literal["notice"] = "notice"
     code: str
     message: str
+    conversation_id: str | None = None
 
 
 ToClient = Welcome | Pong | Queued | Status | Delta | Thinking | Artifact | Done | Failed | Notice

@@ -7,19 +7,19 @@ person, without it as an operator. An admin may look at the conversations of `?u
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from brain.api.deps import TheBrain, TheCaller
 from brain.api.jobs import Accepted
-from brain.api.said import opened_told
+from brain.api.said import doors_told, opened_told
+from brain.api.visiting import ConversationId, UserId, visit
 from brain.chat.admission import Caller, new_ask_id
 from brain.chat.identities import with_prefix
 from brain.chat.under_way import UnderWay, first_asks, under_way_in
-from brain.context.conversation import DISCORD_PREFIX, Conversation, key_of, title_of
+from brain.context.conversation import DISCORD_PREFIX, Conversation, title_of
 from brain.context.search import search
 from brain.context.shelf import Listed, Opened
 from brain.jobs.job import Job, Kind
@@ -29,8 +29,6 @@ from shared.errors import InvalidRequest, NotFound
 from shared.protocol import Ask, Surface
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"])
-ConversationId = Annotated[str, Path(min_length=1, max_length=128)]
-UserId = Annotated[str | None, Query(min_length=1, max_length=128)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(max_length=500)]
 Words = Annotated[str, Query(max_length=200)]
@@ -42,14 +40,6 @@ class Renamed(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """Which conversation is meant, and who is there; `person` None is an operator."""
-
-    key: str
-    person: str | None
 
 
 @router.get("")
@@ -75,12 +65,13 @@ async def listed(
         every = [hit.listed for hit in hits]
         found_in = {hit.listed.key: hit.found_in for hit in hits}
     page, following = _page(every, limit=limit, after=after)
+    attached = await brain.attachings.conversations()
     conversations = [
         {
-            "conversation_id": id_of(one.key, user_id=whose),
+            "conversation_id": await brain.doors.id_for(whose, one.key),
             "title": one.title,
             "updated_at": iso(one.updated_at),
-            "doors": list(one.doors),
+            "doors": doors_told(one.doors, attached=one.key in attached),
             **({"found_in": found_in[one.key]} if one.key in found_in else {}),
         }
         for one in page
@@ -101,14 +92,14 @@ async def read(
     Who takes part and the newest messages, oldest first; `next` leads to older ones. What is asked
     there right now stands in `running`.
     """
-    visit = await _visit(conversation_id, caller, brain, user_id)
-    running = under_way_in(brain.queue, visit.key)
+    there = await visit(conversation_id, caller, brain, user_id)
+    running = under_way_in(brain.queue, there.key)
     try:
-        opened = await brain.shelf.open(visit.key, reader=visit.person, limit=limit, after=after)
+        opened = await brain.shelf.open(there.key, reader=there.person, limit=limit, after=after)
     except NotFound:
-        if not any(one.job.user_id == visit.person for one in running):
+        if not any(one.job.user_id == there.person for one in running):
             raise
-        opened = _begun(visit.key, running[0].job)
+        opened = _begun(there.key, running[0].job)
     return {
         "conversation_id": conversation_id,
         **await opened_told(opened, brain),
@@ -125,11 +116,11 @@ async def rename(
     user_id: UserId = None,
 ) -> dict[str, Any]:
     """Give it another title, for everybody who takes part."""
-    visit = await _visit(conversation_id, caller, brain, user_id)
+    there = await visit(conversation_id, caller, brain, user_id)
     name = " ".join(body.title.split())
     if not name:
         raise InvalidRequest("Please correct `title`: it is empty.")
-    title = await brain.shelf.rename(visit.key, title_of(name), person=visit.person)
+    title = await brain.shelf.rename(there.key, title_of(name), person=there.person)
     return {"conversation_id": conversation_id, "title": title}
 
 
@@ -137,9 +128,14 @@ async def rename(
 async def delete(
     conversation_id: ConversationId, caller: TheCaller, brain: TheBrain, user_id: UserId = None
 ) -> dict[str, Any]:
-    """Remove it for everybody who takes part."""
-    visit = await _visit(conversation_id, caller, brain, user_id)
-    messages = await brain.shelf.delete(visit.key, person=visit.person)
+    """
+    Remove it for everybody who takes part. A Discord thread that only goes on with it is taken off.
+    """
+    there = await visit(conversation_id, caller, brain, user_id)
+    if there.place is not None:
+        await brain.doors.detach(there.key, person=there.person, place=there.place)
+        return {"conversation_id": conversation_id, "deleted": False, "messages": 0}
+    messages = await brain.shelf.delete(there.key, person=there.person)
     return {"conversation_id": conversation_id, "deleted": True, "messages": messages}
 
 
@@ -148,9 +144,9 @@ async def reset(
     conversation_id: ConversationId, caller: TheCaller, brain: TheBrain, user_id: UserId = None
 ) -> Accepted:
     """Forget what was said, once everything asked there before has ended."""
-    visit = await _visit(conversation_id, caller, brain, user_id)
-    if visit.key.startswith(DISCORD_PREFIX):  # all others belong to their person by their key
-        await brain.shelf.checked(visit.key, owner=visit.person)
+    there = await visit(conversation_id, caller, brain, user_id)
+    if there.place or there.key.startswith(DISCORD_PREFIX):  # all others are their person's own
+        await brain.shelf.checked(there.key, owner=there.person)
     return await _order("reset", conversation_id, caller, brain, user_id)
 
 
@@ -159,27 +155,9 @@ async def summarize(
     conversation_id: ConversationId, caller: TheCaller, brain: TheBrain, user_id: UserId = None
 ) -> Accepted:
     """Shorten what was said; the summary is the text of the request's end."""
-    visit = await _visit(conversation_id, caller, brain, user_id)
-    await brain.shelf.checked(visit.key, reader=visit.person)
+    there = await visit(conversation_id, caller, brain, user_id)
+    await brain.shelf.checked(there.key, reader=there.person)
     return await _order("summarize", conversation_id, caller, brain, user_id)
-
-
-def id_of(key: str, *, user_id: str) -> str:
-    """The id by which `user_id` knows the conversation with this key."""
-    return key.removeprefix(key_of("", user_id=user_id))
-
-
-async def _visit(conversation_id: str, caller: Caller, brain: Brain, user_id: str | None) -> _Visit:
-    if caller.kind == "service":
-        prefixed = conversation_id.startswith(DISCORD_PREFIX)
-        key = conversation_id if prefixed else DISCORD_PREFIX + conversation_id
-        if user_id is None:
-            return _Visit(key, None)
-        person = await brain.identities.resolve(with_prefix(user_id))
-        return _Visit(key, None if person.is_admin else person.user_id)
-    if caller.is_operator:
-        return _Visit(key_of(conversation_id, user_id=user_id or caller.user_id), None)
-    return _Visit(key_of(conversation_id, user_id=caller.user_id), caller.user_id)
 
 
 async def _whose(caller: Caller, brain: Brain, user_id: str | None) -> str | None:
@@ -203,7 +181,11 @@ async def _order(
 
 async def _every(user_id: str, brain: Brain) -> list[Listed]:
     """The kept conversations, behind those whose first question is not answered yet."""
-    kept = await brain.shelf.listed(user_id)
+    kept = [
+        one
+        for one in await brain.shelf.listed(user_id)
+        if await brain.doors.id_for(user_id, one.key) is not None
+    ]
     begun = first_asks(brain.queue, user_id, [one.key for one in kept])
     news = [
         Listed(job.conversation, title_of(job.text), job.asked_at, (job.surface,)) for job in begun

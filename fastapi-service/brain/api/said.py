@@ -1,5 +1,6 @@
 """A conversation's messages as JSON, with links to their files that are good for a while."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from brain.artifacts.keeping import NoSuchFile
@@ -12,18 +13,27 @@ from shared.clock import iso
 async def opened_told(opened: Opened, brain: Brain) -> dict[str, Any]:
     """Who takes part, and one page of messages."""
     conversation = opened.conversation
+    attached = await brain.attachings.of(conversation.key)
     return {
         "title": conversation.title,
         "owner": conversation.owner,
         "participants": [
             {"user_id": user, "name": name} for user, name in conversation.participants.items()
         ],
-        "doors": list(conversation.doors),
+        "doors": doors_told(conversation.doors, attached=bool(attached)),
+        "attached": [
+            {"discord_conversation_id": one.place, "shared": one.shared} for one in attached
+        ],
         "created_at": iso(opened.created_at),
         "updated_at": iso(opened.updated_at),
         "messages": [await _message(one, brain) for one in opened.messages],
         "next": opened.next,
     }
+
+
+def doors_told(doors: Iterable[str], *, attached: bool) -> list[str]:
+    """Where a conversation is used from; an attached thread is a door before anybody asks there."""
+    return sorted({*doors, "discord"} if attached else set(doors))
 
 
 async def _message(one: Message, brain: Brain) -> dict[str, Any]:

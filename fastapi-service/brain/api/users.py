@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from brain.api.conversations import id_of
 from brain.api.deps import TheBrain, TheCaller
 from brain.budget.ledger import Tier
 from brain.chat.admission import Caller
@@ -60,7 +59,8 @@ async def history(
     """The requests of the last ninety days that have ended, the newest first; never the words."""
     person = await _person(user_id, caller, brain)
     asks, following = await brain.history.page(person.user_id, limit=limit, after=after)
-    return {"asks": [_shown(asked, person.user_id) for asked in asks], "next": following}
+    shown = [await _shown(asked, person.user_id, brain) for asked in asks]
+    return {"asks": shown, "next": following}
 
 
 @router.delete("/{user_id}")
@@ -87,10 +87,10 @@ async def _tier(person: Person, brain: Brain) -> Tier:
     return "admin" if any(asked.by_admin for asked in last) else "free"
 
 
-def _shown(asked: Asked, user_id: str) -> dict[str, Any]:
-    conversation = (
-        None if asked.kind == "completion" else id_of(asked.conversation, user_id=user_id)
-    )
+async def _shown(asked: Asked, user_id: str, brain: Brain) -> dict[str, Any]:
+    conversation = None
+    if asked.kind != "completion":
+        conversation = await brain.doors.id_for(user_id, asked.conversation)
     return {
         "request_id": asked.request_id,
         "kind": asked.kind,

@@ -15,7 +15,8 @@ import structlog
 
 from brain.chat.attachments import Attachments
 from brain.chat.identities import Identities, Person, with_prefix
-from brain.context.conversation import DISCORD_PREFIX, key_of
+from brain.context.attached import Attached, Attachings
+from brain.context.conversation import DISCORD_PREFIX, in_discord, key_of
 from brain.context.errors import ConversationForbidden, TooLong
 from brain.context.repository import ConversationRepository
 from brain.jobs.job import Job, Kind, request_id_for
@@ -78,6 +79,7 @@ class Admission:
         verifier: TokenVerifier,
         preferences: PreferenceBook,
         attachments: Attachments,
+        attachings: Attachings,
         *,
         clock: Clock,
         gates: Sequence[Gate],
@@ -89,6 +91,7 @@ class Admission:
         self._verifier = verifier
         self._preferences = preferences
         self._attachments = attachments
+        self._attachings = attachings
         self._clock = clock
 
     async def submit(
@@ -189,17 +192,34 @@ class Admission:
     async def _conversation(
         self, conversation_id: str, caller: Caller, person: Person, kind: Kind
     ) -> str:
-        if caller.kind == "service":
-            prefixed = conversation_id.startswith(DISCORD_PREFIX)
-            return conversation_id if prefixed else DISCORD_PREFIX + conversation_id
         key = key_of(conversation_id, user_id=person.user_id)
-        if key.startswith(DISCORD_PREFIX):
+        if caller.kind == "service":
+            key = in_discord(conversation_id)
+        if not key.startswith(DISCORD_PREFIX):
+            return key
+        attached = await self._attachings.at(key)
+        if attached is not None:
+            return _behind(attached, person, kind)
+        if caller.kind == "user":
             conversation = await self._conversations.load(key, entries=1)
             if conversation.is_new:
                 raise ConversationForbidden("begin a conversation with a Discord id")
             if kind == "ask" or not person.is_admin:
                 conversation.check_reader(person.user_id)
         return key
+
+
+def _behind(attached: Attached, person: Person, kind: Kind) -> str:
+    """What a thread goes on with; a close is about the thread itself."""
+    if kind == "close":
+        return attached.place
+    may_ask = attached.shared or person.user_id == attached.owner
+    if not may_ask and (kind == "ask" or not person.is_admin):
+        raise ConversationForbidden(
+            "ask in this thread: it goes on with somebody's own conversation, which is not open "
+            "to others"
+        )
+    return attached.conversation
 
 
 def new_ask_id() -> str:

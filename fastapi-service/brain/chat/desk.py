@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from brain.chat.admission import Admission, Caller
+from brain.chat.doors import Doors
 from brain.chat.errors import UnknownAsk
 from brain.chat.maintenance import SOFT_TEXT
 from brain.chat.outbox import Outboxes, Reader
@@ -47,6 +48,7 @@ class Desk:
         queue: JobQueue,
         jobs: JobRepository,
         outboxes: Outboxes,
+        doors: Doors,
         in_maintenance: Callable[[], bool],
         refused: Callable[[str], None],
     ) -> None:
@@ -57,6 +59,7 @@ class Desk:
         self._queue = queue
         self._jobs = jobs
         self._outboxes = outboxes
+        self._doors = doors
 
     async def submit(
         self,
@@ -83,6 +86,7 @@ class Desk:
             self._outboxes.put(job.principal, client_id, placed.end)
         else:
             self._tell_place(job, placed)
+            await self._doors.joined(job)
         return job, placed
 
     def _tell_place(self, job: Job, placed: Placed) -> None:

@@ -324,6 +324,12 @@ class Outboxes:
             if outbox.attached:
                 outbox.put(frame)
 
+    def put_to_all_of(self, principal: str, frame: ToClient) -> None:
+        """Hand `frame` to every client of this principal that is connected."""
+        for (who, _), outbox in self._outboxes.items():
+            if who == principal and outbox.attached:
+                outbox.put(frame)
+
     @property
     def connected(self) -> int:
         """How many sockets are reading."""

@@ -25,6 +25,12 @@ def key_of(conversation_id: str, *, user_id: str) -> str:
     return f"user:{user_id}:{conversation_id}"
 
 
+def in_discord(conversation_id: str) -> str:
+    """The key of a conversation in Discord, whose ids may come without their prefix."""
+    prefixed = conversation_id.startswith(DISCORD_PREFIX)
+    return conversation_id if prefixed else DISCORD_PREFIX + conversation_id
+
+
 def title_of(question: str) -> str:
     """The first words of a question on one line, as the name of its conversation."""
     line = " ".join(question.split())

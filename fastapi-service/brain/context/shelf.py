@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from brain.context.attached import Attachings
 from brain.context.conversation import Conversation, Made, first_doors
 from brain.context.repository import HEADER, TABLE, made_in
 from shared.errors import InvalidRequest, NotFound
@@ -104,8 +105,9 @@ class Left:
 class Shelf:
     """Reads and removes whole conversations."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, attachings: Attachings) -> None:
         self._store = store
+        self._attachings = attachings
 
     async def listed(self, user_id: str) -> list[Listed]:
         """Every conversation `user_id` takes part in, the newest first."""
@@ -171,6 +173,14 @@ class Shelf:
         await self._in_lists(key, {*conversation.participants, conversation.owner or ""}, named)
         return (await self.checked(key)).title
 
+    async def closed_door(self, key: str, door: str) -> None:
+        """The conversation is no longer used from `door`. Raises `NotFound`."""
+        conversation = await self.checked(key)
+        left = {"doors": [one for one in conversation.doors if one != door]}
+        with suppress(ConditionFailed):  # deleted at this moment
+            await self._store.write(Change(Key(TABLE, key, HEADER), set=left, when=Matches()))
+        await self._in_lists(key, {*conversation.participants, conversation.owner or ""}, left)
+
     async def delete(self, key: str, *, person: str | None) -> int:
         """
         Remove a conversation for everybody; how many messages it had.
@@ -184,6 +194,7 @@ class Shelf:
         people = {*conversation.participants, conversation.owner or ""} - {""}
         index: list[Write] = [Delete(Key(TABLE, _index(user), key)) for user in sorted(people)]
         await self._write_all([*index, Delete(Key(TABLE, key, HEADER))])
+        await self._attachings.detach_all(conversation=key)
         # A conversation that begins anew counts from epoch 0; what stands later is a leftover.
         removed += await self._remove_all_but_header(key, after=_entries_of(1))
         return removed

@@ -1,7 +1,7 @@
 """All parts of the brain, put together and kept alive."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import anyio
@@ -17,6 +17,7 @@ from brain.chat.compaction import Compaction
 from brain.chat.completion import Completion
 from brain.chat.completion_desk import CompletionDesk
 from brain.chat.desk import Desk
+from brain.chat.doors import Doors
 from brain.chat.identities import Identities
 from brain.chat.likely import Likely
 from brain.chat.looking_up import LookingUp
@@ -27,6 +28,7 @@ from brain.chat.reading import Reading
 from brain.chat.turn import Turn
 from brain.chat.worker import Worker
 from brain.config import Settings
+from brain.context.attached import Attachings
 from brain.context.repository import ConversationRepository
 from brain.context.shelf import Shelf
 from brain.jobs.queue import JobQueue
@@ -49,6 +51,7 @@ from brain.wiring.memory import open_memory, orchestrator, owned
 from brain.wiring.web import open_web
 from shared.background import keep_running
 from shared.clock import Clock, SystemClock
+from shared.errors import StoreUnavailable
 from shared.http import Peer
 from shared.store import Store, open_store
 from shared.tokens import TokenVerifier
@@ -78,6 +81,8 @@ class Brain:
     identities: Identities
     shelf: Shelf
     conversations: ConversationRepository
+    attachings: Attachings
+    doors: Doors
     preferences: PreferenceBook
     history: History
     feedback: Feedback
@@ -159,6 +164,8 @@ async def running(
         )
         await stack.enter_async_context(owned(vram, watch, settings, store=store, clock=clock))
         async with anyio.create_task_group() as tasks:
+            with suppress(StoreUnavailable):  # then it is read with the first question
+                await brain.attachings.conversations()
             tasks.start_soon(brain.worker.run, name="worker")
             tasks.start_soon(brain.compaction.run, name="compaction")
             with anyio.move_on_after(FIRST_LOOK_SECONDS):
@@ -236,7 +243,9 @@ def _build(
         clock=clock,
         streaming=settings.enable_streaming,
     )
-    shelf = Shelf(store)
+    attachings = Attachings(store)
+    shelf = Shelf(store, attachings)
+    doors = Doors(attachings, shelf, outboxes, clock=clock)
     history = History(store)
     preferences = PreferenceBook(store, models=profile.models)
     metrics = Metrics(profile.models)
@@ -259,7 +268,7 @@ def _build(
         queue,
         turn,
         completion,
-        Orders(conversations, shelf),
+        Orders(conversations, shelf, attachings, doors),
         outboxes,
         clock=clock,
         backend_wait_seconds=settings.backend_wait_seconds,
@@ -280,6 +289,7 @@ def _build(
             verifier,
             preferences,
             files.attachments,
+            attachings,
             clock=clock,
             gates=[maintenance, spending],
         ),
@@ -287,6 +297,7 @@ def _build(
         queue=queue,
         jobs=jobs,
         outboxes=outboxes,
+        doors=doors,
         in_maintenance=maintenance.is_soft,
         refused=metrics.refused,
     )
@@ -310,6 +321,8 @@ def _build(
         identities=identities,
         shelf=shelf,
         conversations=conversations,
+        attachings=attachings,
+        doors=doors,
         preferences=preferences,
         history=history,
         feedback=feedback,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from brain.context.attached import Attachings
 from brain.context.repository import ConversationRepository
 from brain.context.shelf import WITHDRAWN, Left, Shelf
 from shared.clock import ManualClock
@@ -35,7 +36,7 @@ async def test_others_keep_their_place_and_the_order(
 ) -> None:
     for order in range(250):
         await said(store, clock, ("anna", "bert")[order % 2], f"question {order}", order=order)
-    shelf = Shelf(store)
+    shelf = Shelf(store, Attachings(store))
     assert await shelf.forget("bert") == Left(conversations=0, messages=125)
     opened = await shelf.open(THREAD, reader="anna", limit=1000)
     questions = [message.text for message in opened.messages if message.role == "user"]
@@ -58,7 +59,7 @@ async def test_what_was_made_from_their_words_goes_too(
     )
     await store.write(Put(Key("conversations", THREAD, "s#1"), {"text": "secret"}))
     await store.write(Change(Key("conversations", "of#anna", THREAD), set={"title": "secret"}))
-    shelf = Shelf(store)
+    shelf = Shelf(store, Attachings(store))
     await shelf.forget("bert")
     assert "secret" not in str(await store.query("conversations", THREAD))
     assert [listed.title for listed in await shelf.listed("anna")] == [""]
@@ -68,7 +69,7 @@ async def test_what_was_made_from_their_words_goes_too(
 
 
 async def test_a_person_without_a_trace_is_forgotten_at_once(store: CountingStore) -> None:
-    assert await Shelf(store).forget("nobody") == Left(conversations=0, messages=0)
+    assert await Shelf(store, Attachings(store)).forget("nobody") == Left(conversations=0, messages=0)
     assert store.count["write"] == 0
 
 
@@ -76,5 +77,5 @@ async def test_an_index_row_whose_conversation_is_gone_is_swept(store: CountingS
     await store.write(
         Change(Key("conversations", "of#anna", "x"), set={"title": "", "updated_at": 1})
     )
-    assert await Shelf(store).forget("anna") == Left(conversations=0, messages=0)
-    assert await Shelf(store).listed("anna") == []
+    assert await Shelf(store, Attachings(store)).forget("anna") == Left(conversations=0, messages=0)
+    assert await Shelf(store, Attachings(store)).listed("anna") == []
