@@ -94,7 +94,11 @@ def _models(status: Mapping[str, Any]) -> None:
             st.markdown(line)
     for place, one in zip(lines, status["loaded_models"], strict=True):
         with st.container(
-            border=True, horizontal=True, vertical_alignment="center", key=f"in_memory_{place}"
+            border=True,
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            key=f"in_memory_{place}",
         ):
             st.markdown(lines[place])
             if st.button("Unload", key=f"unload_{place}"):
