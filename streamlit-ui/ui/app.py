@@ -37,10 +37,12 @@ def show() -> None:
         trouble.until_it_heals(down.message)
         return
     pages = pages_for(sign_in)
-    st.session_state[sidebar.PAGES] = pages
     page = st.navigation(list(pages.values()), position="hidden")
     session.carry_out()
     trouble.guarded(page.run)
+    if sign_in is not None:
+        with st.sidebar:
+            sidebar.show_ways(pages, sign_in)
 
 
 show()

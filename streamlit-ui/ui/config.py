@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.addresses import Origins, Url
-from shared.settings import CommonSettings
+from shared.settings import CommonSettings, StrongSecret
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -22,6 +22,9 @@ class Settings(CommonSettings):
     ui_port: Port = 8501
     brain_port: Port = 8001
     auth_port: Port = 8002
+
+    service_token: StrongSecret = Field(repr=False)
+    """With it auth-service believes from which address a person signs in."""
 
     brain_url: Url = "http://127.0.0.1:8001"
     """Where this process reaches the brain; unset, it follows `BRAIN_PORT`."""

@@ -20,21 +20,23 @@ def _named(value: Any) -> Any:
 
 
 class SentFile(Told):
-    """A file that came with a question."""
+    """A file that came with a question; `url` is None once it is no longer kept."""
 
     filename: str
     file_id: str | None = None
-    content_type: str | None = None
+    media_type: str | None = None
     size: int | None = None
+    url: str | None = None
 
 
 class MadeFile(Told):
-    """A file that came out of an answer; its bytes are at `url` of the brain."""
+    """A file that came out of an answer; `url` is None once it is no longer kept."""
 
     artifact_id: str
     filename: str
     media_type: str | None = None
     size: int | None = None
+    url: str | None = None
 
 
 class Source(Told):
@@ -55,6 +57,13 @@ class Timings(Told):
     """Where the time of an answer went, in milliseconds."""
 
     total_ms: int = 0
+
+
+class Participant(Told):
+    """Somebody who asked in a conversation."""
+
+    user_id: str
+    name: str = ""
 
 
 class Message(Told):
@@ -81,6 +90,7 @@ class Conversation(Told):
     conversation_id: str
     title: str = ""
     owner: str | None = None
+    participants: tuple[Participant, ...] = ()
     doors: tuple[Door, ...] = ()
     messages: tuple[Message, ...] = ()
     next: str | None = None

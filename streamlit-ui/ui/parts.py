@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
 from shared.clock import Clock, SystemClock
 from ui.api_client import Api, Door
 from ui.config import Settings
@@ -30,13 +33,29 @@ class Parts:
         return self.api.auth
 
 
+def whose(service_token: str) -> dict[str, str]:
+    """
+    Where the browser of this script run is, as auth-service believes it (its `address_of`).
+
+    Streamlit names no address for a browser on this machine, and there is none outside of a run.
+    """
+    address = st.context.ip_address if get_script_run_ctx(suppress_warning=True) else None
+    if address is None:
+        return {}
+    return {"X-Client-Address": address, "X-Service-Token": service_token}
+
+
 _open: list[Parts] = []
 
 
 @contextmanager
 def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Parts]:
     """The parts, there for `parts` until the block ends."""
-    api = Api(brain_url=settings.brain_address, auth_url=settings.auth_address)
+    api = Api(
+        brain_url=settings.brain_address,
+        auth_url=settings.auth_address,
+        person=lambda: whose(settings.service_token.get_secret_value()),
+    )
     with api:
         clock = clock or SystemClock()
         made = Parts(settings, api, Renewals(api.auth, clock=clock), clock)

@@ -12,32 +12,38 @@ from ui.markdown import for_streamlit, plain
 from ui.words import size, under_an_answer
 
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 AS_BEFORE = "Same model"
 Again = Callable[[Message, str | None], None]
 """Asks a question once more, of the model named or as before."""
 
 
-def show(messages: tuple[Message, ...], *, brain: Brain, models: list[str], again: Again) -> None:
-    """Questions and answers, oldest first."""
+def show(
+    messages: tuple[Message, ...],
+    *,
+    brain: Brain,
+    models: list[str],
+    again: Again,
+    several: bool,
+) -> None:
+    """Questions and answers, oldest first; `several`: more than one person asks here."""
     question: Message | None = None
     for number, message in enumerate(messages):
         key = message.request_id or f"{message.at}-{number}"
         if message.role == "user":
             question = message
-            _question(message, brain=brain, key=key)
+            _question(message, brain=brain, named=several)
         else:
             _answer(message, question, brain=brain, models=models, again=again, key=key)
 
 
-def _question(message: Message, *, brain: Brain, key: str) -> None:
-    with st.chat_message("user", avatar=":material/person:"):
-        if message.name:
+def _question(message: Message, *, brain: Brain, named: bool) -> None:
+    with st.chat_message("user"):
+        if named and message.name:
             st.caption(plain(message.name))
         if message.text:
             st.text(message.text)
-        for number, file in enumerate(message.files):
-            _sent_file(file, brain=brain, key=f"{key}-sent-{number}")
+        for file in message.files:
+            _sent_file(file, brain=brain)
 
 
 def _answer(
@@ -49,7 +55,7 @@ def _answer(
     again: Again,
     key: str,
 ) -> None:
-    with st.chat_message("assistant", avatar="🧌"):
+    with st.chat_message("assistant"):
         st.markdown(for_streamlit(message.text))
         for made in message.artifacts:
             _made_file(made, brain=brain, key=f"{key}-{made.artifact_id}")
@@ -94,6 +100,9 @@ def _once_more(question: Message, *, models: list[str], again: Again, key: str) 
 
 def _made_file(made: MadeFile, *, brain: Brain, key: str) -> None:
     label = plain(made.filename) + (f" ({size(made.size)})" if made.size else "")
+    if made.url is None:
+        st.caption(f":material/draft: {label} is no longer kept. Ask again for a fresh one.")
+        return
     st.download_button(
         label,
         data=lambda: brain.file(made.artifact_id).data,
@@ -105,20 +114,14 @@ def _made_file(made: MadeFile, *, brain: Brain, key: str) -> None:
     )
 
 
-def _sent_file(file: SentFile, *, brain: Brain, key: str) -> None:
-    if file.file_id and _is_picture(file):
+def _sent_file(file: SentFile, *, brain: Brain) -> None:
+    if file.file_id and file.url and file.media_type in PICTURES:
         try:
             st.image(_bytes(brain, file.file_id), caption=plain(file.filename), width=320)
-        except BoundaryError:  # sent files are kept for an hour or so
-            st.caption(f"🖼️ {plain(file.filename)} (no longer kept)")
+        except BoundaryError:
+            st.caption(f":material/image: {plain(file.filename)}")
         return
-    st.caption(f"📎 {plain(file.filename)}")
-
-
-def _is_picture(file: SentFile) -> bool:
-    if file.content_type:
-        return file.content_type in PICTURES
-    return file.filename.lower().endswith(PICTURE_ENDINGS)
+    st.caption(f":material/attach_file: {plain(file.filename)}")
 
 
 def _bytes(brain: Brain, file_id: str) -> bytes:

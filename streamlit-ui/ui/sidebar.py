@@ -1,10 +1,12 @@
 """The conversations beside the page, the budget, and the way to the other pages."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from ui import chat_state, session
+from ui.addresses import browser_base
 from ui.brain import Brain
 from ui.conversation import Listed, Week
 from ui.markdown import plain
@@ -13,8 +15,6 @@ from ui.sign_in import SignIn
 from ui.words import by_day, meter, title_of, zone
 
 SEARCH = "search"
-PAGES = "pages"
-"""Where the script keeps the pages of this run, by name."""
 
 WAYS = (
     ("chat", "Chat", ":material/chat:"),
@@ -24,7 +24,7 @@ WAYS = (
 )
 
 
-def show(brain: Brain, sign_in: SignIn, *, open_id: str) -> Listed | None:
+def show(brain: Brain, *, open_id: str) -> Listed | None:
     """Draw it; the line of the open conversation, where the list has one."""
     with st.sidebar:
         st.button(
@@ -45,13 +45,12 @@ def show(brain: Brain, sign_in: SignIn, *, open_id: str) -> Listed | None:
         _list(listed, open_id=open_id, searched=bool(search.strip()))
         st.divider()
         show_budget(brain.week())
-        show_ways(sign_in)
     return next((one for one in listed if one.conversation_id == open_id), None)
 
 
 def show_budget(week: Week) -> None:
     """How much of the week is used, and when it begins anew."""
-    told = meter(week, now=now(), tz=zone(st.context.timezone))
+    told = meter(week, now=now(), tz=tz())
     if told.resets:
         st.progress(told.share, text=told.used)
         st.caption(told.resets)
@@ -59,9 +58,8 @@ def show_budget(week: Week) -> None:
         st.caption(told.used)
 
 
-def show_ways(sign_in: SignIn) -> None:
+def show_ways(pages: dict[str, st.Page], sign_in: SignIn) -> None:
     """Links to the other pages, and out."""
-    pages: dict[str, st.Page] = st.session_state[PAGES]
     for name, label, icon in WAYS:
         if name in pages:
             st.page_link(pages[name], label=label, icon=icon, width="stretch")
@@ -73,6 +71,19 @@ def show_ways(sign_in: SignIn) -> None:
     )
 
 
+def tz() -> ZoneInfo:
+    """The time zone of the person's browser."""
+    return zone(st.context.timezone)
+
+
+def brain_url() -> str:
+    """Where the person's own programs reach the brain."""
+    settings = parts().settings
+    return browser_base(
+        st.context.url or "", public_url=settings.public_url, brain_port=settings.brain_port
+    )
+
+
 def now() -> datetime:
     """This moment."""
     return datetime.fromtimestamp(parts().clock.now(), UTC)
@@ -81,16 +92,17 @@ def now() -> datetime:
 def _list(listed: tuple[Listed, ...], *, open_id: str, searched: bool) -> None:
     if not listed:
         st.caption("Nothing found." if searched else "Your conversations will be listed here.")
-    for day, ones in by_day(listed, now=now(), tz=zone(st.context.timezone)):
+    for day, ones in by_day(listed, now=now(), tz=tz()):
         st.caption(day)
         for one in ones:
             st.button(
-                plain(title_of(one.title)),
+                plain(title_of(one.title, chars=80)),
                 key=f"open-{one.conversation_id}",
-                icon=":material/forum:" if one.in_discord else None,
+                icon=":material/forum:" if one.in_discord else ":material/chat_bubble:",
                 help="Also in Discord; you can go on with it here." if one.in_discord else None,
                 type="secondary" if one.conversation_id == open_id else "tertiary",
                 width="stretch",
+                wrap=False,
                 on_click=chat_state.go_to,
                 args=(one.conversation_id,),
             )

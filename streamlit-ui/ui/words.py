@@ -68,6 +68,17 @@ def lasting(left: timedelta) -> str:
     return " ".join(said[:2])
 
 
+def lasting_seconds(seconds: float) -> str:
+    """The same for seconds."""
+    return lasting(timedelta(seconds=seconds))
+
+
+def day(at: float, tz: ZoneInfo) -> str:
+    """A day on the person's calendar, of a moment in seconds since 1970: `3 March 2026`."""
+    local = datetime.fromtimestamp(at, tz)
+    return f"{local.day} {local:%B %Y}"
+
+
 def size(count: int) -> str:
     """Bytes for people: `10.5 MB`, `3 KB`, `12 bytes`."""
     if count >= MEGA:

@@ -22,7 +22,7 @@ def page() -> None:
     conversation_id = chat_state.open_conversation()
     _take_question(brain, conversation_id)
     conversation = brain.conversation(conversation_id)
-    line = sidebar.show(brain, sign_in, open_id=conversation_id)
+    line = sidebar.show(brain, open_id=conversation_id)
     if conversation is None:
         _welcome(sign_in)
     else:
@@ -56,18 +56,24 @@ def _past(conversation: Conversation, brain: Brain) -> None:
             {
                 "file_id": file.file_id,
                 "filename": file.filename,
-                "content_type": file.content_type or "application/octet-stream",
+                "content_type": file.media_type or "application/octet-stream",
                 "size": file.size or 0,
             }
             for file in question.files
-            if file.file_id
+            if file.file_id and file.url
         )
         chat_state.ask_again(
             conversation.conversation_id, question.text, attachments=attachments, model=model
         )
         st.rerun()
 
-    past.show(messages, brain=brain, models=chat_menu.models(brain), again=again)
+    past.show(
+        messages,
+        brain=brain,
+        models=chat_menu.models(brain),
+        again=again,
+        several=len(conversation.participants) > 1,
+    )
 
 
 def _live(sign_in: SignIn, conversation_id: str, *, wants_thinking: bool) -> None:
