@@ -1,8 +1,12 @@
 """What the bot says by itself. Everything else comes from the brain."""
 
+import re
 from urllib.parse import urlsplit
 
-from shared.protocol import Done, Failed, Queued, Stage, Status
+from shared.protocol import Done, Failed, Queued, Source, Stage, Status
+
+MAX_ADDRESS, MAX_TITLE = 200, 60
+"""Characters of a source's address and title: five of them fit below an answer."""
 
 ASKED = "⏳ …"
 GOES_ON = "⏳ Trollama is not reachable right now; your question goes on by itself."
@@ -12,6 +16,7 @@ NOTHING_TO_CANCEL = "There is nothing of yours to cancel here."
 CANCELLING = "Stopping …"
 NOT_ALLOWED = "This is for operators."
 TOO_LATE = "The question is gone, so it cannot be asked again."
+NO_WORDS = "The model had nothing to say. Regenerate asks it again."
 WHOLE_ANSWER = "-# The whole answer is in the file."
 
 STAGES: dict[Stage, str] = {
@@ -96,6 +101,19 @@ def _as_code(name: str) -> str:
     """`name` with nothing in it read as markup, mention or address."""
     without_ticks = name.replace("`", "'")
     return f"`{without_ticks}`"
+
+
+def of_source(source: Source) -> str:
+    """
+    A link in small print; "" for an address that cannot be one.
+
+    Titles are written by strangers: nothing in them may end the link or begin another.
+    """
+    address = source.url
+    if len(address) >= MAX_ADDRESS or re.search(r"[\s<>]", address):
+        return ""
+    title = " ".join(re.sub(r"[\[\]()<>`*_~|\\]|https?://", " ", source.title).split())
+    return f"-# [{title[:MAX_TITLE] or urlsplit(address).netloc}](<{address}>)"
 
 
 def footer(done: Done) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot import texts
+from bot.chat.fences import as_discord_has_them
 from bot.chat.splitting import DISCORD_LIMIT, split
 from bot.chat.tables import tables_as_blocks
 from shared.protocol import Delta, Done, Failed, Queued, SavedFile, Status, Thinking, ToClient
@@ -20,6 +21,9 @@ class Screen:
     limit: int
     status: str = texts.ASKED
     text: str = ""
+    paused: bool = False
+    """Whether something else is done between two pieces, which the status line names."""
+
     attempt: int = 0
     end: Done | Failed | None = None
     closing_words: str | None = None
@@ -35,12 +39,15 @@ class Screen:
             case Status():
                 self._start_over_if_new(frame.attempt)
                 self.status = texts.of_status(frame)
+                self.paused = frame.stage != "generating"
             case Thinking():
                 self._start_over_if_new(frame.attempt)
                 self.status = f"⏳ {texts.STAGES['thinking']}"
+                self.paused = True
             case Delta():
                 self._start_over_if_new(frame.attempt)
                 self.text += frame.text
+                self.paused = False
             case Done():
                 self.text = frame.text
                 self.end = frame
@@ -68,23 +75,27 @@ class Screen:
         """The messages, in order; each at most 2000 characters, never blank."""
         match self.end:
             case None:
-                return self._bodies()[:MAX_MESSAGES] if self.text.strip() else [self.status]
+                if not self.text.strip():
+                    return [self.status]
+                line = [f"-# {self.status}"] if self.paused else []
+                return _with_lines(self._bodies()[:MAX_MESSAGES], line)
             case Failed():
                 words = self.closing_words or texts.of_failed(self.end)
                 bodies = self._bodies()[:MAX_MESSAGES] if self.text.strip() else []
                 return _with_lines(bodies, [words])
             case Done():
                 lines = [texts.WHOLE_ANSWER] if self.whole_answer_as_file else []
-                lines += [
-                    f"-# [{source.title[:60] or source.url}](<{source.url}>)"
-                    for source in self.end.sources[:MAX_SOURCES]
-                    if len(source.url) < 200
-                ]
+                lines += map(texts.of_source, self.end.sources[:MAX_SOURCES])
                 lines.append(texts.footer(self.end))
-                return _with_lines(self._bodies()[:MAX_MESSAGES], [one for one in lines if one])
+                bodies = self._bodies()[:MAX_MESSAGES] if self.text.strip() else [texts.NO_WORDS]
+                return _with_lines(bodies, [one for one in lines if one])
+
+    @property
+    def _markdown(self) -> str:
+        return tables_as_blocks(as_discord_has_them(self.text))
 
     def _bodies(self) -> list[str]:
-        return [piece.text for piece in split(tables_as_blocks(self.text), self.limit)]
+        return [piece.text for piece in split(self._markdown, self.limit)]
 
 
 def _with_lines(bodies: list[str], lines: list[str]) -> list[str]:

@@ -5,30 +5,17 @@ Pieces are cut greedily, so that what is shown stays as it is while the answer g
 that is cut is closed at the end of its piece and opened again, with its language, in the next.
 """
 
-import re
 from dataclasses import dataclass
 
+from bot.chat.fences import ZERO_WIDTH, Fence, after
+
 DISCORD_LIMIT = 2000
-"""Characters of one message (Discord's documentation, Create Message)."""
+"""
+Code points of one message (Discord's documentation, Create Message; what a character is, its
+developers say in discord/discord-api-docs#1315). A Python string has as many by `len`.
+"""
 
-MAX_FENCE = 8
-"""Longer runs of backticks are no code block; nobody writes them on purpose."""
-
-MAX_LANGUAGE = 20
-ZERO_WIDTH = "\u200b"
-FENCE = re.compile(r"[ \t]*(`{3,})([^`\n]*)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """An open code block: how it began, and its language."""
-
-    ticks: str
-    language: str
-
-    @property
-    def opening(self) -> str:
-        return f"{self.ticks}{self.language}\n"
+CLOSING = "\n```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +37,19 @@ def split(text: str, limit: int) -> list[Piece]:
     """
     `text` as pieces of at most `limit` (≥ 100) characters; their bodies joined are `text`.
 
+    Its fences are as `fences.as_discord_has_them` leaves them; then no piece has one without end.
     Cuts at the end of a line where there is one in the second half, else at a space, else anywhere.
     """
     pieces = []
     fence: Fence | None = None
     while True:
-        opening = fence.opening if fence else ""
+        opening = f"```{fence.language}\n" if fence else ""
         room = limit - len(opening)
         whole = _after(text, fence)
         if len(text) + len(_closing(text, whole)) <= room:
             pieces.append(Piece(opening, text, _closing(text, whole)))
             return pieces
-        body = text[: _cut(text, room - MAX_FENCE - 1, fence)]
+        body = text[: _cut(text, room - len(CLOSING), fence)]
         text = text[len(body) :]
         fence = _after(body, fence, complete=not text or body.endswith("\n"))
         pieces.append(Piece(opening, body, _closing(body, fence)))
@@ -70,7 +58,7 @@ def split(text: str, limit: int) -> list[Piece]:
 def _closing(body: str, fence: Fence | None) -> str:
     if fence is None:
         return ""
-    return fence.ticks if body.endswith("\n") or not body else f"\n{fence.ticks}"
+    return CLOSING.lstrip() if body.endswith("\n") or not body else CLOSING
 
 
 def _after(text: str, fence: Fence | None, *, complete: bool = True) -> Fence | None:
@@ -81,20 +69,7 @@ def _after(text: str, fence: Fence | None, *, complete: bool = True) -> Fence | 
     """
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        fence = _step(line, fence, whole=complete or number < len(lines) - 1)
-    return fence
-
-
-def _step(line: str, fence: Fence | None, *, whole: bool) -> Fence | None:
-    found = FENCE.match(line)
-    if found is None or len(found[1]) > MAX_FENCE:
-        return fence
-    ticks, info = found[1], found[2].strip()
-    if fence is None:
-        language = info.split()[0][:MAX_LANGUAGE] if info else ""
-        return Fence(ticks, language)
-    if whole and not info and len(ticks) >= len(fence.ticks):
-        return None
+        fence = after(line, fence, whole=complete or number < len(lines) - 1)
     return fence
 
 
@@ -104,7 +79,7 @@ def _cut(text: str, room: int, fence: Fence | None) -> int:
     outside = inside = at = 0
     for line in window.split("\n")[:-1]:
         before = fence
-        fence = _step(line, fence, whole=True)
+        fence = after(line, fence)
         at += len(line) + 1
         if fence is None:
             outside = at

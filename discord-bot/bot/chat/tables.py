@@ -11,6 +11,7 @@ RULE = "─"
 SEPARATOR = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 FENCE = re.compile(r"[ \t]*```")
 CELL_END = re.compile(r"(?<!\\)\|")
+CODE = re.compile(r"`[^`]*`")
 EMPHASIS = re.compile(r"\*\*|__|(?<!\\)`")
 Row = list[str]
 
@@ -45,12 +46,21 @@ def _table_at(lines: list[str], at: int) -> list[Row]:
     for line in lines[at + 2 :]:
         if "|" not in line:
             break
-        rows.append(_cells(line))
+        rows.append(_cells(line, columns=len(rows[0])))
     return rows
 
 
-def _cells(line: str) -> Row:
+def _cells(line: str, *, columns: int = 0) -> Row:
+    """A bar in code ends a cell, as on GitHub, unless there are too many `columns` that way."""
     line = line.strip().removeprefix("|")
+    cells = _split(line)
+    if columns and len(cells) > columns:
+        careful = _split(CODE.sub(lambda code: code[0].replace("|", "\\|"), line))
+        return careful if len(careful) == columns else cells
+    return cells
+
+
+def _split(line: str) -> Row:
     cells = [cell.strip().replace("\\|", "|") for cell in CELL_END.split(line)]
     if cells and not cells[-1] and line.endswith("|"):
         cells.pop()

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot import texts
 from bot.chat.screen import MAX_MESSAGES, Screen
 from shared.protocol import Delta, Done, Failed, Queued, Source, Status, ToClient
 
@@ -91,6 +92,34 @@ def test_sources_stand_below() -> None:
     assert shown(end) == ["42\n-# [A page](<http://a.example/b>)"]
 
 
+@pytest.mark.parametrize(
+    ("title", "url", "line"),
+    [
+        ("](http://evil) **x**", "http://a.example/b", "-# [evil x](<http://a.example/b>)"),
+        (
+            "See https://evil.example",
+            "http://a.example",
+            "-# [See evil.example](<http://a.example>)",
+        ),
+        ("", "http://a.example/b", "-# [a.example](<http://a.example/b>)"),
+        ("A page", "http://a.example/>b", ""),
+    ],
+)
+def test_a_source_is_one_link_whatever_its_title_says(title: str, url: str, line: str) -> None:
+    assert texts.of_source(Source(title=title, url=url)) == line
+
+
+def test_what_is_done_between_two_pieces_stands_below_them() -> None:
+    search = Status(ask_id="a", stage="searching", detail="cats")
+    below = "I look it up.\n-# ⏳ Searching the web for `cats`…"
+    assert shown(delta("I look it up."), search) == [below]
+    assert shown(delta("I look it up."), search, delta(" Done.")) == ["I look it up. Done."]
+
+
+def test_code_is_shown_as_discord_knows_it() -> None:
+    assert shown(delta("````py\nx\n````")) == ["```py\nx\n```"]
+
+
 def test_what_was_said_before_a_failure_stays() -> None:
     assert shown(delta("4"), failed()) == ["4\n⚠️ It broke."]
     assert shown(failed("chat.cancelled")) == ["🛑 Stopped."]
@@ -107,8 +136,8 @@ def test_nothing_follows_an_end() -> None:
     assert shown(failed(), delta("4"), done()) == ["⚠️ It broke."]
 
 
-def test_an_empty_answer_is_still_a_message() -> None:
-    assert all(one.strip() or one == "\u200b" for one in shown(done("")))
+def test_an_empty_answer_says_what_to_do() -> None:
+    assert shown(done("")) == ["The model had nothing to say. Regenerate asks it again."]
 
 
 @given(st.text(max_size=3000), st.text(max_size=400), st.integers(200, 2000))

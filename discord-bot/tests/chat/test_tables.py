@@ -56,3 +56,13 @@ def test_text_without_a_table_is_untouched(text: str) -> None:
 @given(st.text(alphabet="|-: ab\\`\n", max_size=120))
 def test_no_text_breaks_it(text: str) -> None:
     assert text.count("a") <= tables_as_blocks(text).count("a") + text.count("|a")
+
+
+def test_a_bar_in_code_is_no_end_of_a_cell_where_the_columns_say_so() -> None:
+    block = tables_as_blocks("| op | means |\n|---|---|\n| `a || b` | or |\n| `c` | d | e |")
+    assert "a || b  or" in block
+    assert "c       d      e" in block
+
+
+def test_a_row_of_very_many_bars_is_read_at_once() -> None:
+    tables_as_blocks("| a | b |\n|---|---|\n" + "|" * 100_000)

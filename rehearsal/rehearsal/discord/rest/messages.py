@@ -105,6 +105,8 @@ class Messages:
         state.need(self._channel(request))
         body, files = await read(request, state)
         check_message(body)
+        if files:
+            state.need(self._channel(request), May.ATTACH_FILES)
         if message.author is not state.bot and set(body) - {"flags", "allowed_mentions"}:
             raise Refused(403, 50005, "Cannot edit a message authored by another user")
         thread = self._channel(request).thread
