@@ -1040,6 +1040,12 @@ async def _bot_health_port(stage: Stage) -> None:
         )
 
 
+@shows("UI_PORT")
+async def _ui_port(stage: Stage) -> None:
+    port = free_port()
+    await stage.process("ui", live=f"http://127.0.0.1:{port}/health/live", UI_PORT=f"{port}")
+
+
 @shows("MAX_STREAM_CHUNK_SIZE")
 async def _max_stream_chunk_size(stage: Stage) -> None:
     for size, several in (("200", True), ("1900", False)):

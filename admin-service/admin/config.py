@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PORTS = (
     "brain_port", "auth_port", "rehearsal_ollama_port", "rehearsal_openai_port",
-    "rehearsal_discord_port", "bot_health_port",
+    "rehearsal_discord_port", "bot_health_port", "ui_port",
 )  # fmt: skip
 
 
@@ -33,6 +33,9 @@ class Settings(CommonSettings):
     rehearsal_openai_port: Port = 11501
     rehearsal_discord_port: Port = 11502
     bot_health_port: Port = 9997
+
+    ui_port: Port = 8501
+    """Where the web chat is opened."""
 
     discord_token: SecretStr | None = Field(default=None, repr=False)
     """With it the bot runs; without it, it talks to the stand-in where models are rehearsed."""

@@ -12,6 +12,7 @@ import admin.config
 import auth.config
 import bot.config
 import brain.config
+import ui.config
 from shared.settings import SecretSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,7 @@ SERVICES: list[type[BaseSettings]] = [
     auth.config.Settings,
     admin.config.Settings,
     bot.config.Settings,
+    ui.config.Settings,
 ]
 LINE = re.compile(r"^(?P<optional>#?)(?P<name>[A-Z][A-Z0-9_]+)=(?P<value>.*)$", re.MULTILINE)
 

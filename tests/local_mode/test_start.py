@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = (
     "BRAIN_PORT", "AUTH_PORT", "REHEARSAL_OLLAMA_PORT", "REHEARSAL_OPENAI_PORT",
-    "REHEARSAL_DISCORD_PORT", "BOT_HEALTH_PORT",
+    "REHEARSAL_DISCORD_PORT", "BOT_HEALTH_PORT", "UI_PORT",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def test_a_newcomer_starts_asks_and_stops(clone: Path) -> None:
     assert started.returncode == 0, started.stdout + started.stderr
     said = started.stdout + started.stderr
     assert f"http://127.0.0.1:{ports['BRAIN_PORT']}" in said
+    assert f"Open:  http://127.0.0.1:{ports['UI_PORT']}" in said
     assert '.venv/bin/trollama chat "Solve x^2 + 5x + 6 = 0"' in said
     assert "rehearsal" in said
     assert (clone / ".env").stat().st_mode & 0o777 == 0o600

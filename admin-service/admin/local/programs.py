@@ -8,6 +8,7 @@ from admin.config import Settings
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", "::", ""}
+WEB_CHAT = "web chat"
 STAND_IN_TOKEN = "rehearsal"  # noqa: S105 - the stand-in's, no secret
 
 
@@ -68,10 +69,24 @@ def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
             | (_scripted_models(settings) if rehearsal else {})
             | (_stand_in(settings) if plays_discord else {}),
         ),
+        _web_chat(settings),
         *([_bot(settings, plays_discord=plays_discord)] if has_bot else []),
     ]
     there = [service for service in every if find_spec(f"{service.module}.__main__")]
     return [_without_absent(service, {one.name for one in there}) for service in there]
+
+
+def _web_chat(settings: Settings) -> Program:
+    host, port = settings.bind_address, settings.ui_port
+    return Program(
+        name=WEB_CHAT,
+        module="ui",
+        host=host,
+        ports=(port,),
+        health_url=f"http://{reachable(host)}:{port}/health/live",
+        after=("auth", "brain"),
+        environment={"AUTH_URL": settings.auth_address, "BRAIN_URL": settings.brain_address},
+    )
 
 
 def _bot(settings: Settings, *, plays_discord: bool) -> Program:

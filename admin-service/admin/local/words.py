@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from admin.local.programs import WEB_CHAT
 from admin.local.state import PlatformState, ServiceState
 
 NEXT_COMMAND = '.venv/bin/trollama chat "Solve x^2 + 5x + 6 = 0"'
@@ -54,7 +55,9 @@ def show_next_steps(state: PlatformState) -> None:
     for line in discord_lines(state):
         say(line)
     say()
-    say(f"Next:  {NEXT_COMMAND}")
+    for url in web_chat_urls(state):
+        say(f"Open:  {url}")
+    say(f"Or:    {NEXT_COMMAND}")
     say("Logs:  logs/local.log")
     say("Stop:  ./stop.sh")
 
@@ -77,6 +80,11 @@ def models_lines(state: PlatformState) -> list[str]:
         "        Their answers are scripted and say so. For real ones install Ollama",
         "        (https://ollama.com), then: ollama pull gpt-oss:20b && ./stop.sh && ./start.sh",
     ]
+
+
+def web_chat_urls(state: PlatformState) -> tuple[str, ...]:
+    """The address a person opens in a browser."""
+    return next((one.urls for one in state.services if one.name == WEB_CHAT), ())
 
 
 def discord_lines(state: PlatformState) -> list[str]:

@@ -64,3 +64,14 @@ def test_with_a_token_the_bot_talks_to_discord() -> None:
 
 def test_without_a_token_and_without_a_rehearsal_there_is_no_bot() -> None:
     assert "bot" not in {one.name for one in programs(settings(), rehearsal=False)}
+
+
+def test_the_web_chat_starts_last_and_knows_where_the_others_are() -> None:
+    ports = settings(ui_port=7004, brain_port=7005, auth_port=7006)
+    found = {one.name: one for one in programs(ports, rehearsal=False)}
+    assert found["web chat"].after == ("auth", "brain")
+    assert found["web chat"].urls == ("http://127.0.0.1:7004",)
+    assert found["web chat"].environment == {
+        "BRAIN_URL": "http://127.0.0.1:7005",
+        "AUTH_URL": "http://127.0.0.1:7006",
+    }

@@ -40,6 +40,13 @@ def test_rehearsal_models_are_called_so(capsys: pytest.CaptureFixture[str]) -> N
     assert "./stop.sh" in said
 
 
+def test_the_page_to_open_is_named_first(capsys: pytest.CaptureFixture[str]) -> None:
+    page = ServiceState(name="web chat", state="live", urls=("http://127.0.0.1:8501",))
+    show_next_steps(platform(page))
+    said = capsys.readouterr().out
+    assert said.index("Open:  http://127.0.0.1:8501") < said.index(NEXT_COMMAND)
+
+
 def test_real_models_are_named_by_address(capsys: pytest.CaptureFixture[str]) -> None:
     show_next_steps(platform())
     said = capsys.readouterr().out
