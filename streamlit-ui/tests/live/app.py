@@ -1,4 +1,4 @@
-"""The smallest page that uses the live component; the stand-in brain of `conftest.py` answers it."""
+"""The smallest page that uses the live component; the brain of `conftest.py` answers it."""
 
 from urllib.parse import quote
 from urllib.request import urlopen
@@ -9,6 +9,7 @@ import streamlit as st
 
 from ui.live import Question, live
 
+st.session_state.runs = st.session_state.get("runs", 0) + 1
 port = st.query_params["brain"]
 conversation = st.sidebar.radio("Conversation", ["one", "two"])
 if st.sidebar.toggle("Elsewhere"):
@@ -42,5 +43,4 @@ with here:
 if told.needs_token and "token" not in st.session_state:
     st.session_state.token = "second"
     st.rerun()
-st.session_state.runs = st.session_state.get("runs", 0) + 1
 st.sidebar.write(f"Run {st.session_state.runs}, ended {told.ended}")

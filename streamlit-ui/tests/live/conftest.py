@@ -17,17 +17,19 @@ import anyio.from_thread
 import orjson
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route as HttpRoute
+from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 SECONDS = 10.0
+WEB = Path(__file__).parents[2] / "ui" / "live" / "web"
 Frame = dict[str, Any]
 
 
@@ -58,9 +60,9 @@ class ScriptedBrain:
         self._portal: Any = None
         routes = [
             WebSocketRoute("/ws/chat", self._serve),
-            Route("/past", self._past),
-            Route("/api/conversations", self._conversations),
-            Route("/health/live", lambda _: Response()),
+            HttpRoute("/past", self._past),
+            HttpRoute("/api/conversations", self._conversations),
+            HttpRoute("/health/live", lambda _: Response()),
         ]
         cors = Middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["*"])
         self._app = Starlette(routes=routes, middleware=[cors])
@@ -101,6 +103,10 @@ class ScriptedBrain:
     def of_type(self, type_: str) -> list[Frame]:
         """Frames of that type that were heard."""
         return [frame for frame in list(self.heard) if frame["type"] == type_]
+
+    def first(self, type_: str) -> Frame:
+        """The first frame of that type, once it is here."""
+        return until(lambda: self.of_type(type_))[0]
 
     def answer(self, ask: Frame, *pieces: str, attempt: int = 1) -> None:
         """The usual way of an answer up to its last piece."""
@@ -252,10 +258,32 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser nobody used before; an error in a script of its pages fails the test."""
     made = chromium.new_context(reduced_motion="reduce")
     made.set_default_timeout(SECONDS * 1000)
+    broken: list[str] = []
+    made.on("weberror", lambda found: broken.append(str(found.error)))
     yield made
     made.close()
+    assert not broken
+
+
+@pytest.fixture(scope="session")
+def modules(chromium: Browser) -> Iterator[Page]:
+    """An empty page that can import the component's modules as `/live/NAME.js`."""
+    page = chromium.new_page()
+    page.route("http://modules.test/**", _serve_module)
+    page.goto("http://modules.test/")
+    yield page
+    page.close()
+
+
+def _serve_module(route: Route) -> None:
+    name = route.request.url.rpartition("/")[2]
+    if name:
+        route.fulfill(path=WEB / name, content_type="text/javascript")
+    else:
+        route.fulfill(body="<!doctype html><title>modules</title>", content_type="text/html")
 
 
 @pytest.fixture
@@ -269,6 +297,7 @@ def opened(context: BrowserContext, site: str, brain: ScriptedBrain, **query: st
     more = "".join(f"&{name}={value}" for name, value in query.items())
     page.goto(f"{site}/?brain={brain.port}{more}")
     page.get_by_placeholder("Ask").wait_for()
+    until(lambda: brain.connected)
     return page
 
 

@@ -33,6 +33,8 @@ class Tab {
       frame: (frame) => this.session.receive(frame),
       state: (state) => this._state(state),
     });
+    this._saved = () => this.session.save();
+    globalThis.addEventListener("pagehide", this._saved);
     this.use(token);
   }
 
@@ -67,6 +69,8 @@ class Tab {
 
   close() {
     clearTimeout(this._due);
+    globalThis.removeEventListener("pagehide", this._saved);
+    this.session.save();
     this.line.close();
     if (tab === this) tab = null;
   }

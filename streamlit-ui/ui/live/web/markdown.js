@@ -7,7 +7,8 @@ import { Code } from "./code.js";
 import { fill, Inline } from "./inline.js";
 
 // A line that is nothing but the beginning of a sign could become anything.
-const UNDECIDED = /^\s*(#{1,6}|[-*+]\s*|\d{1,9}[.)]?\s*|>|`{1,2}|~{1,2}|([-*_])(\s*\2)*\s*)?$/;
+const UNDECIDED =
+  /^\s*(#{1,6}\s*|[-*+]\s*|\d{1,9}[.)]?\s*|>\s*|`{1,2}|~{1,2}|([-*_])(\s*\2)*\s*)?$/;
 const FENCE = /^(\s*)(`{3,}|~{3,})([^`]*)$/;
 const HEADING = /^ {0,3}(#{1,6})[ \t]+(.*)$/;
 const RULE = /^ {0,3}([-*_])([ \t]*\1){2,}[ \t]*$/;

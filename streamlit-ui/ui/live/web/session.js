@@ -7,13 +7,12 @@ const SAVE_MS = 1_000;
 
 export class Session {
   // `heard(ask, change, piece)`: change is new | answer | thinking | restart | state | end | gone.
-  constructor({ storage, name, send, heard, notice, later = setTimeout }) {
+  constructor({ storage, name, send, heard, notice }) {
     this._storage = storage;
     this._name = name;
     this._send = send;
     this._heard = heard;
     this._notice = notice;
-    this._later = later;
     this._saving = null;
     const kept = read(storage, name);
     this.clientId = kept.client_id ?? newId();
@@ -109,7 +108,7 @@ export class Session {
     else if (frame.ask_id == null) this._refused(frame);
     else this._about(frame);
     if (isEnd(frame)) this.save();
-    else this._saving ??= this._later(() => this.save(), SAVE_MS);
+    else this._saving ??= setTimeout(() => this.save(), SAVE_MS);
   }
 
   // A connection ended; the next one begins with a welcome.

@@ -1,6 +1,7 @@
 // One question and its answer on the page.
 
 import { Markdown } from "./markdown.js";
+import { isOver } from "./session.js";
 import { failureOf, lineOf, sizeOf } from "./wording.js";
 
 const THOUGHTS_A_NODE = 4_000;
@@ -30,7 +31,7 @@ export class Turn {
     if (ask.thoughts) this.think(ask.thoughts);
     if (ask.answer) this.write(ask.answer);
     this.draw();
-    if (ask.done || ask.failure) this.end();
+    if (isOver(ask)) this.end();
     else this.show();
   }
 

@@ -3,6 +3,7 @@
 // Pieces are collected and drawn once a frame. A screen reader hears stages and whole paragraphs
 // from a region of its own, not every piece.
 
+import { isOver } from "./session.js";
 import { button, make, Turn } from "./turn.js";
 import { troubleOf } from "./wording.js";
 
@@ -37,13 +38,13 @@ export class View {
     this._element.remove();
   }
 
-  // The turns of a conversation, the oldest first.
+  // The turns of a conversation, the oldest first. What was answered before it was opened is past.
   open(asks, { thinking }) {
     this._thinking = thinking;
     for (const id of this._turns.keys()) {
       if (!asks.some((ask) => ask.id === id)) this._drop(id);
     }
-    for (const ask of asks) if (!this._turns.has(ask.id)) this._add(ask);
+    for (const ask of asks) if (!this._turns.has(ask.id) && !ask.done) this._add(ask);
   }
 
   // What `Session` heard about an ask of the open conversation.
@@ -66,7 +67,7 @@ export class View {
     clearInterval(this._countdown);
     const show = () => {
       const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-      const trouble = troubleOf(state, left);
+      const trouble = troubleOf(state, left, this._underWay().length > 0);
       this._trouble.hidden = !trouble;
       this._trouble.classList.toggle("calm", state === "token");
       if (!trouble) return;
@@ -134,8 +135,12 @@ export class View {
   // Escape stops the newest answer under way.
   _key(event) {
     if (event.key !== "Escape") return;
-    const under = [...this._turns.values()].filter(({ ask }) => !ask.done && !ask.failure);
-    if (under.length) this._act.stop(under[under.length - 1].ask);
+    const newest = this._underWay().pop();
+    if (newest) this._act.stop(newest.ask);
+  }
+
+  _underWay() {
+    return [...this._turns.values()].filter(({ ask }) => !isOver(ask));
   }
 }
 

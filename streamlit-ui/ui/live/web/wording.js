@@ -49,13 +49,14 @@ function sentence(text) {
 }
 
 // What is wrong with the connection and the button that helps, or null.
-export function troubleOf(state, secondsLeft) {
+export function troubleOf(state, secondsLeft, asking) {
+  const kept = asking ? " Your question is kept." : "";
   const soon = secondsLeft > 0 ? ` Trying again in ${secondsLeft} s.` : " Trying again…";
   switch (state) {
     case "waiting":
-      return { text: `Trollama cannot be reached. Your question is kept.${soon}`, act: "Try now" };
+      return { text: `Trollama cannot be reached.${kept}${soon}`, act: "Try now" };
     case "offline":
-      return { text: `You are offline. The answer goes on by itself.${soon}`, act: "Try now" };
+      return { text: `You are offline.${kept}${soon}`, act: "Try now" };
     case "replaced":
       return { text: "This chat is open in another tab.", act: "Use it here" };
     case "token":
