@@ -1,7 +1,7 @@
 """
 Who did what to which account, when and from where: kept for ninety days, for operators.
 
-    auth_audit    events / <ms since 1970>-<random>     one event
+    auth_audit    events / <ms since 1970>-<number>-<random>     one event
 
 Nothing here is a secret, and no name that somebody typed: people type passwords into the wrong
 field.
@@ -65,17 +65,20 @@ class Audit:
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._number = 0
         self._minute = -1
         self._refusals = 0
 
     async def note(self, what: What, by: By, *, about: str | None, detail: str = "") -> None:
         """Write an event down. What it tells has happened, so a store in trouble is only logged."""
         event = Event(self._clock.now(), what, by.who, about, by.address, detail)
-        row = Key(TABLE, EVENTS, f"{round(event.at * 1000):015d}-{uuid4().hex[:12]}")
+        self._number = (self._number + 1) % 1_000_000
+        order = f"{round(event.at * 1000):015d}-{self._number:06d}-{uuid4().hex[:8]}"
+        row = Key(TABLE, EVENTS, order)
         try:
             await self._store.write(Put(row, asdict(event), expires_at=event.at + KEPT_SECONDS))
         except StoreUnavailable as down:
-            log.warning("audit.lost", event=what, reason=down.reason)
+            log.warning("audit.lost", what=what, reason=down.reason)
 
     async def note_refusal(self, what: What, by: By, *, about: str | None) -> None:
         """The same for a guess, of which a stranger can make as many as they like."""

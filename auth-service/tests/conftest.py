@@ -101,7 +101,7 @@ def serve(tmp_path: Path) -> Serve:
         }
         settings = Settings(_env_file=None, **(given | changed))
         clock = ManualClock()
-        async with opened(settings, clock=clock) as auth, _listening(auth) as address:
+        async with opened(settings, clock=clock) as auth, _listening(create_app(auth)) as address:
             limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(base_url=address, limits=limits, timeout=30) as http:
                 yield Service(auth, http, clock)
@@ -110,13 +110,13 @@ def serve(tmp_path: Path) -> Serve:
 
 
 @asynccontextmanager
-async def _listening(auth: Auth) -> AsyncIterator[str]:
+async def _listening(app: Any) -> AsyncIterator[str]:
     """
     A real server without its main loop: that wakes every 0.1 s, and so does
     `anyio.wait_all_tasks_blocked`, which then may never find it asleep.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
-        config = uvicorn.Config(create_app(auth), ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
@@ -127,6 +127,12 @@ async def _listening(auth: Auth) -> AsyncIterator[str]:
             for listening in server.servers:
                 listening.close()
                 await listening.wait_closed()
+
+
+@pytest.fixture
+def listening() -> Callable[[Any], AbstractAsyncContextManager[str]]:
+    """Serves another application, a stand-in, and gives its address."""
+    return _listening
 
 
 @pytest.fixture
