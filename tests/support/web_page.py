@@ -153,12 +153,14 @@ class Window:
         self.sidebar.get_by_role("button", name="New conversation").click()
         expect(self.past).to_have_count(0)
 
-    def menu(self, entry: str) -> None:
-        """Something in the menu of the open conversation."""
-        self.page.get_by_test_id("stMain").get_by_test_id("stPopover").get_by_role(
-            "button"
-        ).first.click()
-        self.page.get_by_role("button", name=entry).click()
+    def menu(self, entry: str) -> Locator:
+        """An entry in the menu of the open conversation, which it opens."""
+        self.page.locator(".st-key-menu").get_by_role("button").first.click()
+        return self.page.get_by_role("button", name=entry)
+
+    @property
+    def dialog(self) -> Locator:
+        return self.page.get_by_test_id("stDialog")
 
     def download(self, button: Locator) -> Download:
         """What a button hands over."""

@@ -86,7 +86,7 @@ def test_code_is_coloured_and_copied_with_one_click(open_window: Open) -> None:
     code = answer.get_by_test_id("stCode")
     expect(code.locator("span.token").first).to_be_attached()
     code.hover()
-    code.get_by_test_id("stCodeCopyButton").click()
+    answer.get_by_role("button", name="Copy to clipboard").click()
     copied = window.page.evaluate("() => navigator.clipboard.readText()")
     assert copied.startswith("def primes_up_to(limit: int)")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from web_page import Window
+from web_page import Window, until
 from web_platform import WebBox
 
 
@@ -26,9 +26,9 @@ def test_conversations_are_begun_renamed_found_and_deleted(window: Window) -> No
     expect(apples).to_be_visible()
     expect(pears).to_be_visible()
 
-    window.menu("Rename")
+    window.menu("Rename").click()
     window.page.get_by_label("Title").fill("All about pears")
-    window.page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    window.dialog.get_by_role("button", name="Rename").click()
     renamed = window.sidebar.get_by_role("button", name="All about pears")
     expect(renamed).to_be_visible()
 
@@ -41,8 +41,8 @@ def test_conversations_are_begun_renamed_found_and_deleted(window: Window) -> No
     search.press("Enter")
     expect(renamed).to_be_visible()
 
-    window.menu("Delete")
-    window.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    window.menu("Delete").click()
+    window.dialog.get_by_role("button", name="Delete").click()
     expect(renamed).to_be_hidden()
     expect(apples).to_be_visible()
     expect(window.past).to_have_count(0)
@@ -51,10 +51,7 @@ def test_conversations_are_begun_renamed_found_and_deleted(window: Window) -> No
 def test_a_conversation_can_be_kept_as_markdown_and_json(window: Window, tmp_path: Path) -> None:
     window.come_as("ben")
     window.ask_and_wait("Hello there")
-    window.page.get_by_test_id("stMain").get_by_test_id("stPopover").get_by_role(
-        "button"
-    ).first.click()
-    words = window.download(window.page.get_by_role("button", name="Export as Markdown"))
+    words = window.download(window.menu("Export as Markdown"))
     data = window.download(window.page.get_by_role("button", name="Export as JSON"))
     assert words.suggested_filename == "Hello-there.md"
     words.save_as(tmp_path / "words.md")
@@ -93,16 +90,16 @@ def test_what_is_used_grows_and_the_week_says_when_it_begins_anew(window: Window
     expect(window.sidebar).to_contain_text("0 of 1,000 tokens used this week")
     expect(window.sidebar).to_contain_text("Starts anew on")
     window.ask_and_wait("Hello there")
-    expect(window.sidebar).to_contain_text(re.compile(r"\b[1-9]\d* of 1,000 tokens"))
+    expect(window.sidebar).to_contain_text(re.compile(r"[1-9]\d* of 1,000 tokens"))
 
 
 def test_a_used_up_budget_says_when_it_begins_anew(window: Window) -> None:
     window.come_as("greta")
-    for _ in range(9):
+    failed = window.turn.locator(".failure")
+    for number in range(1, 9):
         window.ask("Hello there")
-        expect(window.turn.locator(".failure").or_(window.past.last)).to_be_visible()
-        window.page.wait_for_timeout(300)
-        if window.turn.locator(".failure").is_visible():
+        until(lambda: window.past.count() == 2 * number or failed.is_visible())  # noqa: B023
+        if failed.is_visible():
             break
     window.says(re.compile("Weekly token budget exceeded"))
     expect(window.sidebar).to_contain_text("All 1,000 tokens of this week are used.")
