@@ -24,7 +24,8 @@ async def test_operators_see_all_accounts_page_by_page(service: Service) -> None
     for name in ("ada", "eve", "bob"):
         await service.register(name)
     await service.login("ada")
-    seen, after = [], {}
+    seen: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
     while True:
         asked = {"limit": 2} | after
         page = await service.http.get("/users", params=asked, headers=service.as_service)
