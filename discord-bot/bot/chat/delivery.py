@@ -188,12 +188,12 @@ class Delivery:
         view: discord.ui.View | None,
         files: Sequence[File] = (),
         persistent: bool,
+        had_turn: bool,
     ) -> None:
         """
         Replace a message. Raises `Gone`, or `Undelivered`: at once unless `persistent`.
 
-        The end of an answer is persistent and goes before others; for any other the caller has
-        waited for `turn_to_edit`.
+        `had_turn`: the caller has waited for `turn_to_edit`; else it goes before all of those.
         """
 
         async def call(client: discord.Client) -> None:
@@ -203,7 +203,7 @@ class Delivery:
             else:
                 await place.edit(content=text, view=view)
 
-        turns = _Turns(self._pace, "PATCH", channel_id, had_one=not persistent)
+        turns = _Turns(self._pace, "PATCH", channel_id, had_one=had_turn)
         await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1, turns)
 
     async def call(self, what: str, call: Callable[[discord.Client], Awaitable[T]]) -> T:

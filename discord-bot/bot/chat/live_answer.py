@@ -9,7 +9,9 @@ request is free and is tried until Discord takes it:
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 import discord
@@ -162,27 +164,48 @@ class LiveAnswer:
         return not cut_short
 
     async def _draw_the_end(self) -> bool:
-        """The words first, in order; then what is left of the buttons above the last message."""
-        wanted = self.screen.messages()
-        files = await self._files()
-        try:
-            for at, text in enumerate(wanted[:-1]):
-                if at >= len(self.shown):
-                    await self._send(at, text)
-                elif self.shown[at].text != text:
-                    await self._edit(at, text, last=False, end=True)
+        """The words, then what is too much: messages, buttons above the last one."""
+        wanted, files = self.screen.messages(), await self._files()
+        here = min(len(self.shown), len(wanted) - 1)
+        stale = [at for at in range(here) if self.shown[at].text != wanted[at]]
+
+        async def rest() -> None:
+            for at in range(here, len(wanted) - 1):
+                await self._send(at, wanted[at])
             await self._draw_the_last(len(wanted) - 1, wanted[-1], files)
+
+        async def tidy() -> None:
+            while len(self.shown) > len(wanted):
+                await self._delete(self.shown[-1].message_id)
+                self.shown.pop()
             for at, text in enumerate(wanted[:-1]):
                 if self.shown[at].buttons:
-                    await self._edit(at, text, last=False, end=True)
-            for extra in self.shown[len(wanted) :]:
-                await self._delete(extra.message_id)
-        except Gone:
+                    await self.delivery.turn_to_edit(self.channel_id)
+                    await self._edit(at, text, last=False, end=True, had_turn=True)
+
+        edits = [partial(self._edit, at, wanted[at], last=False, end=True) for at in stale]
+        if await self._each([*edits, rest]) and await self._each([tidy]):
             return True
-        except Undelivered:
-            log.warning("answer.not_shown", ask_id=self.ask_id)
-            return False
-        return True
+        log.warning("answer.not_shown", ask_id=self.ask_id)
+        return False
+
+    async def _each(self, parts: Sequence[Callable[[], Awaitable[None]]]) -> bool:
+        """All at the same time, because none may wait for another's turn; whether all are there."""
+        undelivered = False
+
+        async def one(part: Callable[[], Awaitable[None]]) -> None:
+            nonlocal undelivered
+            try:
+                await part()
+            except Gone:
+                return
+            except Undelivered:
+                undelivered = True
+
+        async with anyio.create_task_group() as tasks:
+            for part in parts:
+                tasks.start_soon(one, part)
+        return not undelivered
 
     async def _draw_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
         if at >= len(self.shown):
@@ -214,19 +237,25 @@ class LiveAnswer:
         nonce = nonce_of(self._started, at)
         sent = await self._post(at, text, nonce=nonce, view=view, files=files, had_turn=had_turn)
         self.shown.append(_Shown(sent.message_id, text, buttons=view is not None))
+        self.on_sent()
         if sent.text.strip() != text.strip():  # it was sent before a restart
             if not self._ended:
                 await self.delivery.turn_to_edit(self.channel_id)
             await self._edit(at, text, last=last, end=self._ended, files=files)
 
     async def _move(self, at: int, text: str, files: Sequence[File]) -> None:
-        """Show the end as a new message in the place of one that cannot be edited in time."""
-        view, old = self._last_view(), self.shown[at].message_id
+        """
+        Show the end as a new message, because that at `at` cannot be edited in time.
+
+        The old one is now one too many and is deleted like any other of those, also by a bot after
+        this one.
+        """
+        view = self._last_view()
         nonce = nonce_of(self._started, at, "moved")
         sent = await self._post(at, text, nonce=nonce, view=view, files=files)
-        self.shown[at] = _Shown(sent.message_id, text, buttons=view is not None)
+        self.shown.insert(at, _Shown(sent.message_id, text, buttons=view is not None))
+        self.on_sent()
         log.info("answer.moved", ask_id=self.ask_id)
-        await self._delete(old)
 
     async def _post(
         self,
@@ -249,7 +278,14 @@ class LiveAnswer:
         )
 
     async def _edit(
-        self, at: int, text: str, *, last: bool, end: bool = False, files: Sequence[File] = ()
+        self,
+        at: int,
+        text: str,
+        *,
+        last: bool,
+        end: bool = False,
+        files: Sequence[File] = (),
+        had_turn: bool = False,
     ) -> None:
         if last:
             view = self._last_view()
@@ -259,7 +295,13 @@ class LiveAnswer:
             view = None
         shown = self.shown[at]
         await self.delivery.edit(
-            self.channel_id, shown.message_id, text, view=view, files=files, persistent=end
+            self.channel_id,
+            shown.message_id,
+            text,
+            view=view,
+            files=files,
+            persistent=end,
+            had_turn=had_turn or not end,
         )
         shown.text, shown.buttons = text, view is not None
 
@@ -271,4 +313,5 @@ class LiveAnswer:
             place = client.get_partial_messageable(self.channel_id)
             await place.get_partial_message(message_id).delete()
 
-        await self.delivery.call("delete", call)
+        with suppress(Gone):
+            await self.delivery.call("delete", call)
