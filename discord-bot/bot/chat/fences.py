@@ -29,12 +29,24 @@ class Fence:
     language: str
 
 
-def after(line: str, fence: Fence | None, *, whole: bool = True) -> Fence | None:
-    """
-    The code block that is open behind `line`, which began inside `fence` (CommonMark 0.31, 4.5).
+def as_discord_has_them(text: str) -> str:
+    """`text` with every fence in Discord's way; afterwards ``` stands in fences alone."""
+    if "```" not in text and "~~~" not in text:
+        return text
+    fence: Fence | None = None
+    shown = []
+    for line in text.split("\n"):
+        before, fence = fence, _after(line, fence)
+        found = FENCE.fullmatch(line) if before != fence else None
+        if found is not None:
+            shown.append(f"{found['before']}```{fence.language if fence else ''}")
+        else:
+            shown.append(_apart(line if before else INLINE.sub(r"`\2`", line)))
+    return "\n".join(shown)
 
-    A line that is not `whole` goes on elsewhere: it can open a block, not close one.
-    """
+
+def _after(line: str, fence: Fence | None) -> Fence | None:
+    """The code block open behind `line`, which began inside `fence` (CommonMark 0.31, 4.5)."""
     found = FENCE.fullmatch(line)
     if found is None:
         return fence
@@ -43,23 +55,7 @@ def after(line: str, fence: Fence | None, *, whole: bool = True) -> Fence | None
         language = LANGUAGE.match(info)
         return Fence(mark, language[0][:MAX_LANGUAGE] if language else "")
     inside = info or found["before"].strip(" \t>") or not mark.startswith(fence.mark)
-    return None if whole and not inside else fence
-
-
-def as_discord_has_them(text: str) -> str:
-    """`text` with every fence in Discord's way; afterwards ``` stands in fences alone."""
-    if "```" not in text and "~~~" not in text:
-        return text
-    fence: Fence | None = None
-    shown = []
-    for line in text.split("\n"):
-        before, fence = fence, after(line, fence)
-        found = FENCE.fullmatch(line) if before != fence else None
-        if found is not None:
-            shown.append(f"{found['before']}```{fence.language if fence else ''}")
-        else:
-            shown.append(_apart(line if before else INLINE.sub(r"`\2`", line)))
-    return "\n".join(shown)
+    return fence if inside else None
 
 
 def _apart(line: str) -> str:

@@ -7,7 +7,7 @@ that is cut is closed at the end of its piece and opened again, with its languag
 
 from dataclasses import dataclass
 
-from bot.chat.fences import ZERO_WIDTH, Fence, after
+from bot.chat.fences import ZERO_WIDTH
 
 DISCORD_LIMIT = 2000
 """
@@ -15,6 +15,7 @@ Code points of one message (Discord's documentation, Create Message; what a char
 developers say in discord/discord-api-docs#1315). A Python string has as many by `len`.
 """
 
+TICKS = "```"
 CLOSING = "\n```"
 
 
@@ -41,47 +42,47 @@ def split(text: str, limit: int) -> list[Piece]:
     Cuts at the end of a line where there is one in the second half, else at a space, else anywhere.
     """
     pieces = []
-    fence: Fence | None = None
+    language: str | None = None
     while True:
-        opening = f"```{fence.language}\n" if fence else ""
+        opening = "" if language is None else f"{TICKS}{language}\n"
         room = limit - len(opening)
-        whole = _after(text, fence)
-        if len(text) + len(_closing(text, whole)) <= room:
-            pieces.append(Piece(opening, text, _closing(text, whole)))
+        closing = _closing(text, _after(text, language))
+        if len(text) + len(closing) <= room:
+            pieces.append(Piece(opening, text, closing))
             return pieces
-        body = text[: _cut(text, room - len(CLOSING), fence)]
+        body = text[: _cut(text, room - len(CLOSING), language)]
         text = text[len(body) :]
-        fence = _after(body, fence, complete=not text or body.endswith("\n"))
-        pieces.append(Piece(opening, body, _closing(body, fence)))
+        language = _after(body, language)
+        pieces.append(Piece(opening, body, _closing(body, language)))
 
 
-def _closing(body: str, fence: Fence | None) -> str:
-    if fence is None:
+def _closing(body: str, language: str | None) -> str:
+    if language is None:
         return ""
-    return CLOSING.lstrip() if body.endswith("\n") or not body else CLOSING
+    return TICKS if body.endswith("\n") or not body else CLOSING
 
 
-def _after(text: str, fence: Fence | None, *, complete: bool = True) -> Fence | None:
+def _after(text: str, language: str | None) -> str | None:
     """
-    The code block that is open behind `text`, which began inside `fence`.
+    The language of the code block that is open behind `text`; None: there is none.
 
-    Without `complete` the last line goes on in the next piece: it cannot close a block.
+    `text` begins in a block of `language`, and no cut goes through a fence's backticks.
     """
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        fence = after(line, fence, whole=complete or number < len(lines) - 1)
-    return fence
+    for line in text.split("\n"):
+        _, ticks, behind = line.partition(TICKS)
+        if ticks:
+            language = behind if language is None else None
+    return language
 
 
-def _cut(text: str, room: int, fence: Fence | None) -> int:
+def _cut(text: str, room: int, language: str | None) -> int:
     """After which character (1 to `room`) a piece ends."""
     window = text[:room]
     outside = inside = at = 0
     for line in window.split("\n")[:-1]:
-        before = fence
-        fence = after(line, fence)
+        before, language = language, _after(line, language)
         at += len(line) + 1
-        if fence is None:
+        if language is None:
             outside = at
         elif before is not None:  # not directly behind the line that opens a block
             inside = at
@@ -91,8 +92,7 @@ def _cut(text: str, room: int, fence: Fence | None) -> int:
     space = window.rfind(" ") + 1
     if space > room // 2:
         return space
-    cut = max(outside, inside) or len(window)
-    if cut == len(window):
-        without_ticks = len(window.rstrip("`"))
-        return without_ticks if without_ticks > room // 2 else cut
-    return cut
+    early = max(outside, inside)
+    if window[:early].strip():
+        return early
+    return len(window.rstrip("`")) or room  # backticks at the end may be half of a fence

@@ -53,6 +53,10 @@ def test_a_cut_is_at_the_end_of_a_line_where_there_is_one() -> None:
         assert piece.text.endswith("length\n")
 
 
+def test_an_endless_word_behind_blank_lines_leaves_no_message_empty() -> None:
+    assert all(len(piece.text) > 9 for piece in split("\n\n" + "w" * 700, LIMIT))
+
+
 def test_spacing_inside_a_long_line_stays() -> None:
     line = "two  spaces   and four    " * 30
     assert "".join(piece.body for piece in split(line, LIMIT)) == line
