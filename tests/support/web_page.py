@@ -149,6 +149,16 @@ class Window:
         """Another page, by its link."""
         self.sidebar.get_by_role("link", name=name).click()
 
+    def choose(self, setting: str, wish: str) -> None:
+        """Prefer something in the settings, and come back to the chat."""
+        self.go_to("Settings")
+        self.page.get_by_role("combobox", name=setting).click()
+        self.page.get_by_role("option", name=wish, exact=True).click()
+        self.page.get_by_role("button", name="Save").click()
+        self.says("Saved.")
+        self.go_to("Chat")
+        expect(self.question).to_be_visible()
+
     def new_conversation(self) -> None:
         self.sidebar.get_by_role("button", name="New conversation").click()
         expect(self.past).to_have_count(0)

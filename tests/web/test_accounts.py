@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from web_page import Window, until
+from web_page import Window
 from web_platform import WebBox
 
 Open = Callable[..., Window]
@@ -63,19 +63,20 @@ def test_who_logs_out_is_out_also_after_a_reload_and_with_the_old_token(
 def test_a_link_code_is_shown_with_what_to_do_in_discord(window: Window) -> None:
     window.come_as("emil")
     window.go_to("Account")
-    window.page.get_by_role("button", name=re.compile("code", re.I)).first.click()
-    window.says(re.compile(r"/link [A-Z0-9-]{6,}"))
+    window.page.get_by_role("button", name="Get a code").click()
+    window.says("In Discord, write this to the bot")
+    window.says(re.compile(r"^/link \S{6,}"))
 
 
 def test_a_changed_password_is_the_one_that_counts(window: Window, open_window: Open) -> None:
     window.register("fred")
     window.go_to("Account")
-    window.page.get_by_label(re.compile("(current|present|old) password", re.I)).fill(
-        "correct horse fred"
-    )
-    window.page.get_by_label(re.compile("^new password", re.I)).first.fill("another horse fred")
-    window.page.get_by_role("button", name=re.compile("change.*password", re.I)).click()
-    window.says(re.compile("password.*changed|changed.*password", re.I))
+    window.page.get_by_label("Password until now").fill("correct horse fred")
+    window.page.get_by_label("New password").fill("another horse fred")
+    window.page.get_by_role("button", name="Change the password").click()
+    window.says("Changed.")
+    window.page.reload()
+    expect(window.page.get_by_label("New password")).to_be_visible()
     other = open_window()
     other.open()
     other.log_in("fred", "correct horse fred")
@@ -84,18 +85,44 @@ def test_a_changed_password_is_the_one_that_counts(window: Window, open_window: 
     other.says("Hello fred")
 
 
+def test_a_key_is_shown_once_and_opens_v1_until_it_is_revoked(
+    window: Window, platform: WebBox
+) -> None:
+    window.come_as("gil")
+    window.go_to("Account")
+    window.page.get_by_label("Name of a new key").fill("laptop")
+    window.page.get_by_role("button", name="Create a key").click()
+    key = window.says(re.compile("^tr-")).inner_text().strip()
+    assert platform.call(f"{platform.url}/v1/models", bearer=key)["data"]
+    window.page.reload()
+    window.says("laptop")
+    expect(window.page.get_by_text(key)).to_have_count(0)
+    window.page.get_by_role("button", name="Revoke").click()
+    expect(window.page.get_by_text("laptop, made")).to_have_count(0)
+
+
 def test_forget_me_removes_what_was_said(window: Window, platform: WebBox) -> None:
     token = window.come_as("gina")
     window.ask_and_wait("Hello, remember me")
     window.go_to("Account")
-    page = window.page
-    page.get_by_role("button", name=re.compile("^forget", re.I)).first.click()
-    word = page.get_by_role("textbox", name=re.compile("type", re.I)).filter(visible=True).last
-    word.fill("forget")
-    page.get_by_role("button", name=re.compile("^forget", re.I)).last.click()
+    window.page.get_by_role("button", name="Forget me").click()
+    window.dialog.get_by_role("textbox").fill("something else")
+    window.dialog.get_by_role("button", name="Forget me").click()
+    window.says("Please type forget")
+    window.dialog.get_by_role("textbox").fill("forget")
+    window.dialog.get_by_role("button", name="Forget me").click()
+    window.says("Done. One conversation")
+    assert platform.call(f"{platform.url}/api/conversations", bearer=token)["conversations"] == []
 
-    def gone() -> bool:
-        told = platform.call(f"{platform.url}/api/conversations", bearer=token)
-        return not told["conversations"]
 
-    until(gone)
+def test_a_deleted_account_is_gone(window: Window, open_window: Open) -> None:
+    window.register("hugo")
+    window.go_to("Account")
+    window.page.get_by_role("button", name="Delete my account").click()
+    window.dialog.get_by_label("Your password").fill("correct horse hugo")
+    window.dialog.get_by_role("button", name="Delete my account").click()
+    window.says("Your account is deleted")
+    other = open_window()
+    other.open()
+    other.log_in("hugo", "correct horse hugo")
+    expect(other.page.get_by_role("alert").first).to_be_visible()

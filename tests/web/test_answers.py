@@ -69,6 +69,7 @@ def test_who_waits_sees_the_place_in_the_queue(open_window: Open, platform: WebB
 
 def test_thinking_is_folded_away_until_it_is_opened(window: Window) -> None:
     window.come_as("dan")
+    window.choose("Thinking", "Some")
     window.ask("Tell me a long story")
     thoughts = window.turn.get_by_text("This is rehearsed thinking")
     summary = window.turn.locator("summary")

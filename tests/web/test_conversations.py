@@ -73,14 +73,7 @@ def test_nobody_opens_the_conversation_of_another(window: Window, platform: WebB
 
 def test_a_chosen_model_answers_the_next_question(window: Window) -> None:
     window.come_as("eva")
-    window.go_to("Settings")
-    window.page.get_by_role("combobox", name=re.compile("model", re.I)).first.click()
-    window.page.get_by_role("option", name="rnj-1:8b").click()
-    save = window.page.get_by_role("button", name="Save")
-    if save.count():
-        save.click()
-        window.says(re.compile("saved|kept", re.I))
-    window.go_to("Chat")
+    window.choose("Model", "rnj-1:8b")
     answer = window.ask_and_wait("Hello there")
     expect(answer).to_contain_text("rnj-1:8b")
 
