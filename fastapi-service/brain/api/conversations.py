@@ -9,13 +9,13 @@ person, without it as an operator. An admin may look at the conversations of `?u
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from brain.api.deps import TheBrain, TheCaller
 from brain.api.jobs import Accepted
 from brain.api.said import doors_told, opened_told
-from brain.api.visiting import ConversationId, UserId, visit
+from brain.api.visiting import ConversationId, UserId, learn_links, visit
 from brain.chat.admission import Caller, new_ask_id
 from brain.chat.identities import with_prefix
 from brain.chat.under_way import UnderWay, first_asks, under_way_in
@@ -42,7 +42,7 @@ class Renamed(BaseModel):
     title: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-@router.get("")
+@router.get("", dependencies=[Depends(learn_links)])
 async def listed(
     caller: TheCaller,
     brain: TheBrain,

@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from brain.api.deps import TheBrain, TheCaller
+from brain.api.visiting import learn_links
 from brain.budget.ledger import Tier
 from brain.chat.admission import Caller
 from brain.chat.identities import Person, with_prefix
@@ -21,7 +22,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(max_length=100)]
 
 
-@router.get("/{user_id}")
+@router.get("/{user_id}", dependencies=[Depends(learn_links)])
 async def show(user_id: UserId, caller: TheCaller, brain: TheBrain) -> dict[str, Any]:
     """The person's week, what they prefer and how many conversations they take part in."""
     person = await _person(user_id, caller, brain)

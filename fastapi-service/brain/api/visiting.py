@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request
 
+from brain.api.deps import TheBrain, TheCaller
 from brain.chat.admission import Caller
 from brain.chat.identities import Person, with_prefix
 from brain.context.conversation import DISCORD_PREFIX, in_discord, key_of
 from brain.wiring import Brain
 from shared.errors import InvalidRequest
+from shared.tokens import bearer
 
 ConversationId = Annotated[str, Path(min_length=1, max_length=128)]
 UserId = Annotated[str | None, Query(min_length=1, max_length=128)]
@@ -40,6 +42,15 @@ async def visit(conversation_id: str, caller: Caller, brain: Brain, user_id: str
         named, person = key_of(conversation_id, user_id=caller.user_id), caller.user_id
     key = await brain.doors.key_behind(named) if named.startswith(DISCORD_PREFIX) else named
     return Visit(key, person, place=None if key == named else named)
+
+
+async def learn_links(request: Request, caller: TheCaller, brain: TheBrain) -> None:
+    """Before a person looks at what is theirs: what they did in Discord is, too, once linked."""
+    token = bearer(request.headers.get("authorization"))
+    if caller.kind == "user" and token is not None:
+        await brain.identities.look_up_own(
+            Person(caller.user_id, is_admin=caller.role == "admin"), token
+        )
 
 
 async def person_for(caller: Caller, brain: Brain, user_id: str | None) -> Person:

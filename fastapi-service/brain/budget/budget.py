@@ -103,7 +103,11 @@ class Budget:
         """Let a person use that many tokens more this week. Raises `StoreUnavailable`."""
         week = self._week().name
         await self._usage.grant(user_id, week, bonus_tokens, now=self._clock.now())
-        self._pages.pop(user_id, None)  # read anew: it may be on its way from the store just now
+        self.read_anew(user_id)  # it may be on its way from the store just now
+
+    def read_anew(self, user_id: str) -> None:
+        """Somebody else wrote what this person used or was granted."""
+        self._pages.pop(user_id, None)
 
     def _standing(self, page: Page, user_id: str, tier: Tier) -> Standing:
         reserved = sum(tokens for owner, tokens in self._reserved.values() if owner == user_id)

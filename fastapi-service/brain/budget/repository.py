@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from shared.store import Change, Key, Put, Store, Write
 
 TABLE = "users"
+BONUS = "bonus#"
 KEEP_SECONDS = 35 * 24 * 3600.0
 """Five weeks: the present one and the four before it."""
 
@@ -63,4 +64,4 @@ class UsageRepository:
 
 
 def _bonus(user_id: str, week: str) -> Key:
-    return Key(TABLE, user_id, f"bonus#{week}")
+    return Key(TABLE, user_id, f"{BONUS}{week}")

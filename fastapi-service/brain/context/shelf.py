@@ -11,7 +11,7 @@ Deleting must not lose against an answer that is just being written:
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -199,9 +199,10 @@ class Shelf:
         removed += await self._remove_all_but_header(key, after=_entries_of(1))
         return removed
 
-    async def forget(self, user_id: str) -> Left:
+    async def forget(self, user_id: str, *, also: Collection[str] = ()) -> Left:
         """
-        Delete what `user_id` began and blank what they said elsewhere. May be repeated.
+        Delete what `user_id` began and blank what they said elsewhere, under this id or those of
+        `also`. May be repeated.
 
         The place in the index goes last, so a run that broke off finds its way again.
         """
@@ -212,7 +213,7 @@ class Shelf:
                 blanked += await self.delete(listed.key, person=user_id)
                 deleted += 1
             elif item is not None:
-                blanked += await self._withdraw(listed.key, user_id)
+                blanked += await self._withdraw(listed.key, {user_id, *also})
             await self._store.write(Delete(Key(TABLE, _index(user_id), listed.key)))
         return Left(conversations=deleted, messages=blanked)
 
@@ -228,10 +229,10 @@ class Shelf:
 
     # ------------------------------------------------------------------ leaving
 
-    async def _withdraw(self, key: str, user_id: str) -> int:
+    async def _withdraw(self, key: str, ids: Collection[str]) -> int:
         blanked, after = 0, None
         while rows := await self._page(key, after=after):
-            own = [row.sk for row in rows if row.item.get("user_id") == user_id]
+            own = [row.sk for row in rows if row.item.get("user_id") in ids]
             derived = [row.sk for row in rows if _is_derived(row)]
             try:
                 await self._write_all([_blank(key, sk) for sk in own])
@@ -240,10 +241,10 @@ class Shelf:
                 continue  # reset meanwhile: look at this page again
             blanked += len(own)
             after = rows[-1].sk
-        await self._take_out(key, user_id)
+        await self._take_out(key, ids)
         return blanked
 
-    async def _take_out(self, key: str, user_id: str) -> None:
+    async def _take_out(self, key: str, ids: Collection[str]) -> None:
         """
         Leave only the plain fields of the header, without this person.
 
@@ -251,7 +252,7 @@ class Shelf:
         """
         while (item := await self._store.get(Key(TABLE, key, HEADER))) is not None:
             conversation = _conversation(key, item)
-            people = {u: n for u, n in conversation.participants.items() if u != user_id}
+            people = {u: n for u, n in conversation.participants.items() if u not in ids}
             plain = {name: item[name] for name in PLAIN_FIELDS if name in item}
             header = plain | {"participants": people, "title": ""}
             same = Matches({"epoch": conversation.epoch})

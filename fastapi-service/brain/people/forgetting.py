@@ -20,6 +20,7 @@ from brain.jobs.queue import JobQueue
 from brain.jobs.repository import JobRepository
 from brain.people.feedback import Feedback
 from brain.people.history import TABLE, Asked, History, row_of
+from brain.people.linking import Linking
 from brain.people.preferences import PreferenceBook
 from shared.clock import Clock
 from shared.errors import Busy
@@ -68,6 +69,7 @@ class Forgetting:
         history: History,
         feedback: Feedback,
         preferences: PreferenceBook,
+        linking: Linking,
         files: FileStore,
         stop: Callable[[str], bool],
         clock: Clock,
@@ -79,6 +81,7 @@ class Forgetting:
         self._history = history
         self._feedback = feedback
         self._preferences = preferences
+        self._linking = linking
         self._files = files
         self._stop = stop
         self._clock = clock
@@ -90,7 +93,8 @@ class Forgetting:
         The sum stays so that forgetting is no way around the budget. Raises `StillEnding`.
         """
         cancelled = await self._stop_all(user_id)
-        left = await self._shelf.forget(user_id)
+        identities = await self._linking.identities_of(user_id)
+        left = await self._shelf.forget(user_id, also=identities)
         forgotten = Forgotten(
             cancelled=cancelled,
             conversations=left.conversations,
@@ -101,6 +105,7 @@ class Forgetting:
             votes=await self._feedback.forget(user_id),
             preferences=await self._preferences.forget(user_id),
         )
+        await self._linking.forget(user_id)
         log.info("person.forgotten", conversations=left.conversations, asks=forgotten.asks)
         return forgotten
 

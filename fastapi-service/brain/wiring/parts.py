@@ -41,6 +41,7 @@ from brain.metrics import Metrics
 from brain.people.feedback import Feedback
 from brain.people.forgetting import Forgetting
 from brain.people.history import History
+from brain.people.linking import Linking
 from brain.people.preferences import PreferenceBook
 from brain.routing.classifier import Classifier
 from brain.routing.router import Router
@@ -79,6 +80,7 @@ class Brain:
     compaction: Compaction
     desk: Desk
     identities: Identities
+    linking: Linking
     shelf: Shelf
     conversations: ConversationRepository
     attachings: Attachings
@@ -173,6 +175,7 @@ async def running(
                     brain.worker.ready.wait()
                 )  # a store that is away must not keep us from telling
             tasks.start_soon(_follow_revocations, brain.verifier, auth, clock)
+            tasks.start_soon(brain.linking.run, name="linking")
             tasks.start_soon(brain.timeline.run, name="timeline")
             tasks.start_soon(keep_swept, files, brain.worker.ready, clock)
             try:
@@ -280,7 +283,8 @@ def _build(
         ],
     )
     verifier = TokenVerifier(settings.jwt_secret_key.get_secret_value(), clock=clock)
-    identities = Identities(auth, clock=clock)
+    linking = Linking(store, queue=queue, budget=budget, preferences=preferences, clock=clock)
+    identities = Identities(auth, linking=linking, clock=clock)
     desk = Desk(
         admission=Admission(
             queue,
@@ -319,6 +323,7 @@ def _build(
         ),
         api_keys=ApiKeys(auth, clock=clock),
         identities=identities,
+        linking=linking,
         shelf=shelf,
         conversations=conversations,
         attachings=attachings,
@@ -334,6 +339,7 @@ def _build(
             history=history,
             feedback=feedback,
             preferences=preferences,
+            linking=linking,
             files=files.store,
             stop=worker.cancel,
             clock=clock,

@@ -69,7 +69,9 @@ async def test_what_was_made_from_their_words_goes_too(
 
 
 async def test_a_person_without_a_trace_is_forgotten_at_once(store: CountingStore) -> None:
-    assert await Shelf(store, Attachings(store)).forget("nobody") == Left(conversations=0, messages=0)
+    assert await Shelf(store, Attachings(store)).forget("nobody") == Left(
+        conversations=0, messages=0
+    )
     assert store.count["write"] == 0
 
 

@@ -1,0 +1,159 @@
+"""
+An identity elsewhere belongs to an account: what it had becomes the account's.
+
+    note at the account ─▶ conversations ─▶ usage, bonus, history, votes ─▶ preferences ─▶ files
+      └ so that forget me looks under the identity, too
+
+What is being asked while this happens still ends under the identity, so it is repeated until
+nothing of it is open. Every step may be repeated; a row is put and deleted in one transaction.
+"""
+
+from math import inf
+
+import anyio
+import structlog
+
+from brain.artifacts.handover import hand_over_files
+from brain.budget import repository as usage
+from brain.budget.budget import Budget
+from brain.context.handover import hand_over
+from brain.jobs.queue import JobQueue
+from brain.people import feedback, history
+from brain.people.history import TABLE
+from brain.people.preferences import ONE_CHOICE, PreferenceBook, Preferences
+from brain.people.preferences import SORT_KEY as PREFERENCES
+from shared.background import keep_running
+from shared.clock import Clock
+from shared.store import MAX_WRITES, Change, Delete, Key, Put, Row, Store, Write
+
+log = structlog.get_logger(__name__)
+NOTE = "linked#"
+AGAIN_SECONDS = 1.0
+WAIT_SECONDS = 2.0
+"""How long a question or a list waits for the move; what is left follows."""
+
+KEPT_SECONDS = {
+    "usage#": usage.KEEP_SECONDS,
+    history.PREFIX: history.KEEP_SECONDS,
+    feedback.PREFIX: feedback.KEEP_SECONDS,
+}
+"""Rows with a moment `at`, and how long after it they go."""
+
+
+class Linking:
+    """Moves what belongs to linked identities, one after the other."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        queue: JobQueue,
+        budget: Budget,
+        preferences: PreferenceBook,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._budget = budget
+        self._preferences = preferences
+        self._clock = clock
+        self._open: dict[str, tuple[str, anyio.Event]] = {}
+        """Identity → the account, and what is rung after the first pass."""
+        self._news = anyio.Event()
+
+    async def run(self) -> None:
+        """Move what is asked for until cancelled."""
+        await keep_running("linking", self._work, every_seconds=AGAIN_SECONDS, clock=self._clock)
+
+    async def move(self, identity: str, account: str) -> None:
+        """
+        Move everything of `identity` to `account`; returns after the first pass, or two seconds.
+
+        What is left then follows by itself.
+        """
+        known = self._open.get(identity)
+        passed = known[1] if known is not None and known[0] == account else anyio.Event()
+        self._open[identity] = (account, passed)
+        self._news.set()
+        with anyio.move_on_after(WAIT_SECONDS):
+            await passed.wait()
+
+    async def identities_of(self, account: str) -> list[str]:
+        """The identities that were moved to this account."""
+        rows = await self._store.query(TABLE, account, prefix=NOTE)
+        return [row.sk.removeprefix(NOTE) for row in rows]
+
+    async def forget(self, account: str) -> None:
+        """Nothing is known any more of what was moved."""
+        for identity in await self.identities_of(account):
+            await self._store.write(Delete(Key(TABLE, account, NOTE + identity)))
+
+    async def _work(self) -> None:
+        while True:
+            self._news = anyio.Event()
+            for identity, (account, passed) in list(self._open.items()):
+                if await self._pass(identity, account) and self._open[identity][0] == account:
+                    del self._open[identity]
+                    log.info("identity.moved", user_id=account)
+                passed.set()
+            with anyio.move_on_after(AGAIN_SECONDS if self._open else inf):
+                await self._news.wait()
+
+    async def _pass(self, identity: str, account: str) -> bool:
+        """Whether nothing is left to move."""
+        open_ones = bool(self._queue.of_user(identity))
+        asked = [*self._queue.waiting(), *self._queue.running()]
+        note = {"at": self._clock.now()}
+        await self._store.write(Put(Key(TABLE, account, NOTE + identity), note))
+        busy = {job.conversation for job in asked}
+        done = await hand_over(self._store, former=identity, heir=account, busy=busy)
+        await self._move_rows(identity, account)
+        await self._move_preferences(identity, account)
+        await hand_over_files(self._store, former=identity, heir=account)
+        return done and not open_ones
+
+    async def _move_rows(self, identity: str, account: str) -> None:
+        rows = await self._store.query(TABLE, identity)
+        moved = [row for row in rows if row.sk.startswith((*KEPT_SECONDS, usage.BONUS))]
+        for start in range(0, len(moved), MAX_WRITES // 2):
+            batch = moved[start : start + MAX_WRITES // 2]
+            writes = [self._moved(row, identity, account) for row in batch]
+            gone = [Delete(Key(TABLE, identity, row.sk)) for row in batch]
+            await self._store.write(*writes, *gone)
+        if moved:
+            self._budget.read_anew(identity)
+            self._budget.read_anew(account)
+
+    def _moved(self, row: Row, identity: str, account: str) -> Write:
+        now = self._clock.now()
+        if row.sk.startswith(usage.BONUS):
+            return Change(
+                Key(TABLE, account, row.sk),
+                add={"tokens": row.item["tokens"]},
+                expires_at=now + usage.KEEP_SECONDS,
+            )
+        kept = next(keep for prefix, keep in KEPT_SECONDS.items() if row.sk.startswith(prefix))
+        key = Key(TABLE, account, _place(row, identity))
+        return Put(key, row.item, expires_at=row.item.get("at", now) + kept)
+
+    async def _move_preferences(self, identity: str, account: str) -> None:
+        if await self._store.get(Key(TABLE, identity, PREFERENCES)) is None:
+            return
+        theirs = await self._preferences.of(identity)
+        wishes = added(await self._preferences.of(account), theirs)
+        await self._preferences.change(account, wishes)
+        await self._preferences.forget(identity)
+
+
+def added(own: Preferences, other: Preferences) -> Preferences:
+    """What `other` prefers where `own` says nothing; route and model are one choice."""
+    decided = set(own.model_dump(exclude_none=True))
+    if decided & ONE_CHOICE:
+        decided |= ONE_CHOICE
+    wishes = other.model_dump(exclude_none=True)
+    return Preferences(**{name: value for name, value in wishes.items() if name not in decided})
+
+
+def _place(row: Row, identity: str) -> str:
+    """Sums of what was forgotten have one name in every week, so they get another one."""
+    return f"{row.sk}#{identity}" if "at" not in row.item else row.sk
