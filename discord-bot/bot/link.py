@@ -122,7 +122,7 @@ class Link:
                 await self._greet(socket)
                 greeted = True
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._write, socket)
+                    tasks.start_soon(self._write_while_there, socket)
                     await self._read(socket)
                     tasks.cancel_scope.cancel()
                 if socket.close_code == REPLACED:
@@ -194,6 +194,14 @@ class Link:
         self._bell.set()
 
     # ------------------------------------------------------------------ writing
+
+    async def _write_while_there(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """A brain that is killed may be noticed here first; whoever reads then hears of it too."""
+        try:
+            await self._write(socket)
+        except (aiohttp.ClientError, OSError) as lost:
+            log.info("link.lost", error=type(lost).__name__)
+            await socket.close()
 
     async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         next_ack_at = 0.0

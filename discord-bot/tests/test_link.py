@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import orjson
 import pytest
 from aiohttp import WSMsgType, web
@@ -170,3 +171,19 @@ async def test_a_wrong_token_is_said_in_a_sentence(capsys: pytest.CaptureFixture
                 await anyio.sleep(0.005)
                 both = capsys.readouterr()
                 shown += both.out + both.err
+
+
+async def test_a_brain_that_is_killed_while_it_is_spoken_to_ends_nothing() -> None:
+    """The writer may notice before the reader does; then, too, the bot lives and comes back."""
+    brain = Brain()
+    async with linked(brain) as (link, _):
+        for number in range(5):
+            await until(lambda: link.connected)
+            greeted = len(brain.sockets)
+            transport = brain.sockets[-1]._req.transport  # type: ignore[union-attr]
+            assert transport is not None
+            transport.abort()
+            for _ in range(20):
+                link.cancel(f"{number}")
+                await anyio.lowlevel.checkpoint()
+            await until(lambda before=greeted: len(brain.sockets) > before)  # type: ignore[misc]
