@@ -11,6 +11,8 @@ PARAMETER = "c"
 QUESTION = "question"
 FRESH = "fresh_conversation"
 DRAFT = "draft"
+UNSENT = "unsent"
+MOVED = "times_moved"
 WRITTEN = "written"
 """The key of the field people write into."""
 
@@ -27,6 +29,7 @@ def open_conversation() -> str:
 def go_to(conversation_id: str | None) -> None:
     """Open another conversation; None: a new one."""
     st.session_state.pop(FRESH, None)
+    st.session_state[MOVED] = times_moved() + 1
     if conversation_id is None:
         st.query_params.pop(PARAMETER, None)
     else:
@@ -35,9 +38,31 @@ def go_to(conversation_id: str | None) -> None:
 
 def ask(question: Question) -> None:
     """Hand a question to the component; its conversation is now the open one."""
-    st.session_state[QUESTION] = question
+    st.session_state[QUESTION] = st.session_state[UNSENT] = question
     st.session_state.pop(FRESH, None)
     st.query_params[PARAMETER] = question.conversation_id
+
+
+def times_moved() -> int:
+    """How often the person chose another conversation."""
+    moved: int = st.session_state.get(MOVED, 0)
+    return moved
+
+
+def sent() -> None:
+    """The component has the newest question."""
+    st.session_state.pop(UNSENT, None)
+
+
+def is_unsent() -> bool:
+    """Whether there is a question that the component has not got."""
+    return UNSENT in st.session_state
+
+
+def take_unsent() -> str:
+    """The words of a question that never reached the component, and of no other from now on."""
+    question: Question | None = st.session_state.pop(UNSENT, None)
+    return "" if question is None else question.text
 
 
 def asked() -> Question | None:
@@ -47,7 +72,7 @@ def asked() -> Question | None:
 
 
 def keep_draft(text: str) -> None:
-    """Remember what could not be asked."""
+    """Remember what could not be asked, for the field."""
     st.session_state[DRAFT] = text
 
 

@@ -91,6 +91,7 @@ class Conversation(Told):
     title: str = ""
     owner: str | None = None
     participants: tuple[Participant, ...] = ()
+    updated_at: str = ""
     doors: tuple[Door, ...] = ()
     messages: tuple[Message, ...] = ()
     next: str | None = None

@@ -55,6 +55,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "server.maxUploadSize": settings.max_upload_mib,
         "theme.primaryColor": "#0f766e",
         "theme.baseRadius": "0.6rem",
+        "theme.paddingTop": "3.5rem",
     }
 
 

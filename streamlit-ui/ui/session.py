@@ -2,36 +2,37 @@
 
 import streamlit as st
 
-from shared.errors import AuthRequired, BoundaryError
+from shared.errors import AuthRequired, BoundaryError, Upstream
 from shared.http import Refused
-from ui import cookie
+from ui import browser, chat_state
 from ui.parts import parts
 from ui.sign_in import SignIn, sign_in_of
 
 SIGN_IN = "sign_in"
 LEFT = "signed_out"
-ORDER = "cookie_order"
+KEEP = "keep_order"
 WHY = "why_signed_out"
+LAST = "last_person"
 OVER = "Your sign-in has ended. Please log in again; what you wrote is kept."
 
 
-def current(*, refused: str | None = None) -> SignIn | None:
+def current() -> SignIn | None:
     """
-    Who is signed in, exchanged if it is due or the brain has `refused` this token.
+    Who is signed in, exchanged if it is due.
 
     Raises `Upstream` when that cannot be told now because auth-service does not answer.
     """
     known: SignIn | None = st.session_state.get(SIGN_IN)
     try:
         if known is None:
-            if st.session_state.get(LEFT) or (token := cookie.kept()) is None:
+            if st.session_state.get(LEFT) or (token := browser.kept()) is None:
                 return None
             known = parts().renewals.of_token(token)
-        fresh = parts().renewals.kept(known, refused=refused)
-    except (AuthRequired, Refused) as refused:
-        if refused.status != AuthRequired.status:
+        fresh = parts().renewals.kept(known)
+    except (AuthRequired, Refused) as ended:
+        if ended.status != AuthRequired.status:
             raise
-        over(why=OVER if known is not None else None)
+        over(why=None if known is None else OVER)
         return None
     if fresh is not st.session_state.get(SIGN_IN):
         _begin(fresh)
@@ -43,6 +44,28 @@ def signed_in() -> SignIn:
     sign_in = st.session_state[SIGN_IN]
     assert isinstance(sign_in, SignIn)
     return sign_in
+
+
+def renewed(*, refused: str | None = None) -> bool:
+    """
+    Whether the sign-in was exchanged, being due or having a token that the brain `refused`.
+
+    Raises `AuthRequired` when it has ended; the page then waits for the person to do something,
+    who may be writing.
+    """
+    before = signed_in()
+    try:
+        fresh = parts().renewals.kept(before, refused=refused)
+    except Refused as refusal:
+        if refusal.status != AuthRequired.status:
+            return False
+        raise AuthRequired(refusal.message) from refusal
+    except Upstream:
+        return False
+    if fresh is before:
+        return False
+    _begin(fresh)
+    return True
 
 
 def log_in(username: str, password: str) -> None:
@@ -59,9 +82,11 @@ def replace(answer: dict[str, object]) -> None:
 
 
 def log_out() -> None:
-    """End the sign-in here, at auth-service and in the browser."""
+    """End the sign-in here, at auth-service and in the browser; nothing of the person stays."""
     known: SignIn | None = st.session_state.get(SIGN_IN)
     over(why=None)
+    st.session_state.pop(LAST, None)
+    chat_state.take_unsent()
     if known is not None:
         try:
             parts().renewals.end(known)
@@ -71,10 +96,16 @@ def log_out() -> None:
 
 def over(*, why: str | None) -> None:
     """Nobody is signed in any more; `why` is said on the page for logging in."""
-    st.session_state.pop(SIGN_IN, None)
+    order = _next_order()
+    unsent = chat_state.take_unsent()
+    known: SignIn | None = st.session_state.get(SIGN_IN)
+    st.session_state.clear()  # the next person in this tab is somebody else, perhaps
     st.session_state[LEFT] = True
     st.session_state[WHY] = why
-    _order("", 0)
+    st.session_state[KEEP] = browser.Keep(order, "", 0)
+    if known is not None:
+        st.session_state[LAST] = known.user_id
+        chat_state.keep_draft(unsent)
 
 
 def why_over() -> str | None:
@@ -84,22 +115,24 @@ def why_over() -> str | None:
 
 
 def carry_out() -> None:
-    """Have the browser keep what was decided; first on every page, a reload may come soon."""
-    order: cookie.Order | None = st.session_state.get(ORDER)
-    if order is not None:
-        cookie.obey(order)
+    """Have the browser do what was decided; first on every page, a reload may come soon."""
+    keep: browser.Keep | None = st.session_state.get(KEEP)
+    folds = chat_state.times_moved()
+    if keep is not None or folds:
+        browser.obey(keep, folds=folds)
 
 
 def _begin(sign_in: SignIn) -> None:
+    if st.session_state.pop(LAST, sign_in.user_id) != sign_in.user_id:
+        chat_state.keep_draft("")
     st.session_state[SIGN_IN] = sign_in
     st.session_state[LEFT] = False
     st.session_state[WHY] = None
     left = sign_in.expires_at - parts().clock.now()
-    if sign_in.token != cookie.kept():
-        _order(sign_in.token, max(0, int(left)))
+    if sign_in.token != browser.kept():
+        st.session_state[KEEP] = browser.Keep(_next_order(), sign_in.token, max(0, int(left)))
 
 
-def _order(token: str, seconds: int) -> None:
-    before: cookie.Order | None = st.session_state.get(ORDER)
-    number = 1 if before is None else before.number + 1
-    st.session_state[ORDER] = cookie.Order(number, token, seconds)
+def _next_order() -> int:
+    before: browser.Keep | None = st.session_state.get(KEEP)
+    return 1 if before is None else before.number + 1

@@ -13,18 +13,29 @@ HEAL_SECONDS = 2
 AGAIN = "This page goes on by itself as soon as it can."
 
 
-def guarded(page: Callable[[], None]) -> None:
-    """Run a page; a failure it does not deal with itself becomes a sentence in its place."""
+def leave() -> None:
+    """Go to the page for logging in; what was asked and not taken comes along."""
+    session.over(why=session.OVER)
+    st.rerun()
+
+
+def guarded(page: Callable[[], None], *, ended: Callable[[], None] = leave) -> bool:
+    """
+    Whether `page` ran; a failure it does not deal with itself becomes a sentence in its place.
+
+    `ended` is called when a server no longer knows who this is.
+    """
     try:
         page()
     except BoundaryError as failed:
         if ends_the_sign_in(failed):
-            session.over(why=session.OVER)
-            st.rerun()
-        if failed.retryable:
+            ended()
+        elif failed.retryable:
             until_it_heals(failed.message)
         else:
             st.error(failed.message)
+        return False
+    return True
 
 
 def ends_the_sign_in(failed: BoundaryError) -> bool:
@@ -38,8 +49,7 @@ def attempt(act: Callable[[], object], *, signed_in: bool = True) -> bool:
         act()
     except BoundaryError as failed:
         if signed_in and ends_the_sign_in(failed):
-            session.over(why=session.OVER)
-            st.rerun()
+            leave()
         st.error(failed.message)
         return False
     return True
@@ -48,7 +58,7 @@ def attempt(act: Callable[[], object], *, signed_in: bool = True) -> bool:
 @st.fragment(run_every=HEAL_SECONDS)
 def until_it_heals(sentence: str) -> None:
     """Show a sentence until both servers answer; then begin anew."""
-    st.warning(f"{sentence} {AGAIN}")
+    st.warning(f"{sentence.split(';')[0].rstrip('.')}. {AGAIN}")
     if st.session_state.get("healing") and _healthy():
         st.session_state["healing"] = False
         st.rerun()

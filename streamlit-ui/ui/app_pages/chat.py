@@ -1,7 +1,10 @@
 """The chat: what was said, what is being answered, and the field for the next question."""
 
+from uuid import uuid4
+
 import streamlit as st
 
+from shared.errors import AuthRequired, BoundaryError
 from ui import chat_menu, chat_state, past, session, sidebar, trouble
 from ui.addresses import chat_socket
 from ui.asking import question_of
@@ -11,16 +14,24 @@ from ui.live import Question, live
 from ui.parts import parts
 from ui.sign_in import SignIn
 
+LOOK_SECONDS = 10
+LOOKED = "looked"
+ENDED = "Your sign-in has ended. Send what you are writing, and it is kept while you log in again."
 FRESH_TOKEN_SECONDS = 20
 """The brain refuses a token this young: another one would fare no better."""
 
 
 def page() -> None:
-    """One conversation."""
+    """One conversation. The field and the answer under way stay while the rest cannot be read."""
     sign_in = session.signed_in()
     brain = Brain(parts().brain, token=sign_in.token, user_id=sign_in.user_id)
     conversation_id = chat_state.open_conversation()
     _take_question(brain, conversation_id)
+    trouble.guarded(lambda: _read(brain, sign_in, conversation_id), ended=_ended)
+    _live(sign_in, conversation_id)
+
+
+def _read(brain: Brain, sign_in: SignIn, conversation_id: str) -> None:
     conversation = brain.conversation(conversation_id)
     line = sidebar.show(brain, open_id=conversation_id)
     if conversation is None:
@@ -28,7 +39,23 @@ def page() -> None:
     else:
         chat_menu.show(conversation, line, brain=brain)
         _past(conversation, brain)
-    _live(sign_in, conversation_id, wants_thinking=True)
+    drawn = None if conversation is None else conversation.updated_at
+    _look_again(brain, conversation_id, drawn=drawn, run=uuid4().hex)
+
+
+@st.fragment(run_every=LOOK_SECONDS)
+def _look_again(brain: Brain, conversation_id: str, *, drawn: str | None, run: str) -> None:
+    """Draw anew what was said at another door, and keep the sign-in of a page that lies open."""
+    if st.session_state.get(LOOKED) != run:  # the page itself was run just now
+        st.session_state[LOOKED] = run
+        return
+    try:
+        renewed = session.renewed()
+        newest = None if renewed else brain.conversation(conversation_id, limit=1)
+    except BoundaryError:
+        return  # the page tells when it is used
+    if renewed or (newest is not None and newest.updated_at != drawn):
+        st.rerun()
 
 
 def _welcome(sign_in: SignIn) -> None:
@@ -76,7 +103,7 @@ def _past(conversation: Conversation, brain: Brain) -> None:
     )
 
 
-def _live(sign_in: SignIn, conversation_id: str, *, wants_thinking: bool) -> None:
+def _live(sign_in: SignIn, conversation_id: str) -> None:
     told = live(
         key="live",
         brain_ws=chat_socket(
@@ -88,12 +115,30 @@ def _live(sign_in: SignIn, conversation_id: str, *, wants_thinking: bool) -> Non
         user=sign_in.name,
         conversation_id=conversation_id,
         question=chat_state.asked(),
-        wants_thinking=wants_thinking,
+        wants_thinking=True,
     )
+    chat_state.sent()
     old = sign_in.issued_at < parts().clock.now() - FRESH_TOKEN_SECONDS
     if told.needs_token and old:
-        session.current(refused=sign_in.token)
-        st.rerun()
+        _renew(sign_in)
+
+
+def _renew(sign_in: SignIn) -> None:
+    try:
+        if session.renewed(refused=sign_in.token):
+            st.rerun()
+    except AuthRequired:
+        _ended()
+
+
+def _ended() -> None:
+    """The page stays until the person does something: they may be writing."""
+    if chat_state.is_unsent():
+        trouble.leave()
+    st.warning(ENDED)
+    if st.button("Log in again", key="log_in_again"):
+        trouble.leave()
+    st.stop()
 
 
 def _take_question(brain: Brain, conversation_id: str) -> None:
