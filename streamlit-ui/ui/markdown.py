@@ -22,7 +22,7 @@ DOLLARS = re.compile(
 )
 """Pandoc's rule (tex_math_dollars): no space inside, no digit behind; else it is money."""
 
-DIRECTIVE = re.compile(r":(?=[A-Za-z_-]+\[|[a-z]+/|[a-z0-9_+-]+:)")
+DIRECTIVE = re.compile(r":(?=[a-z-]+\[|material/|[a-z0-9_+-]+:)")
 """What Streamlit would make a colour, an icon or an emoji of."""
 
 
