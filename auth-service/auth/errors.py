@@ -182,7 +182,7 @@ class TooManyAttempts(TooMany):
     def __init__(self, retry_after_seconds: float) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(
-            f"Too many failed attempts; please try again in {_in_words(retry_after_seconds)}."
+            f"Too many attempts; please try again in {_in_words(retry_after_seconds)}."
         )
 
 

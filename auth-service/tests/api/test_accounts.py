@@ -131,7 +131,7 @@ async def test_guessing_gets_slower_for_this_name_only(service: Service) -> None
     assert refused.headers["Retry-After"] == "30"
     assert refused.json()["error"] == {
         "code": "too_many",
-        "message": "Too many failed attempts; please try again in 30 s.",
+        "message": "Too many attempts; please try again in 30 s.",
         "retryable": True,
     }
     assert (await service.login("eve")).status_code == 200
