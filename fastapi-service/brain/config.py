@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.addresses import ModelServer, OllamaServer, Origins, Url, identity
+from shared.addresses import ModelServer, OllamaServer, Origins, Url, identity, pages_at
 from shared.settings import CommonSettings, SecretSettings, StoreSettings
 
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
@@ -180,7 +180,10 @@ class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, Fi
         "http://127.0.0.1:8501",
         "http://localhost:8501",
     )
-    """Pages that may call us from a browser (CORS and WebSocket), separated by commas."""
+    """Pages that may call us from a browser (CORS and WebSocket), separated by commas; unset: those
+    of the web chat (`UI_PORT`)."""
+
+    ui_port: Annotated[int, Field(ge=0, le=65535)] = 8501
 
     ollama_host: OllamaServer | None = "http://127.0.0.1:11434"
     """The Ollama server, `http://host:port` or `host:port`."""
@@ -240,6 +243,13 @@ class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, Fi
     maintenance_mode: bool = False
     maintenance_mode_hard: bool = False
     """The states a new installation starts in; afterwards the switches over HTTP are kept."""
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """The pages that may call us."""
+        if "allowed_origins" in self.model_fields_set:
+            return self.allowed_origins
+        return pages_at(self.ui_port, bind_address=self.bind_address)
 
     @model_validator(mode="after")
     def _servers_are_two(self) -> Self:

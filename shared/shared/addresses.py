@@ -119,6 +119,17 @@ def _bindable(text: str) -> str:
     return text.strip()
 
 
+def pages_at(port: int, *, bind_address: str) -> tuple[str, ...]:
+    """
+    The origins of pages served here at `port`: by the loopback names, and by the address the
+    services listen on where that is one machine's own (0.0.0.0 and :: are none).
+    """
+    hosts = ["127.0.0.1", "localhost", "::1"]
+    if bind_address not in (*hosts, "0.0.0.0", "::"):
+        hosts.append(bind_address)
+    return tuple(_origin(f"http://{_place(host, port)}") for host in hosts)
+
+
 Url = Annotated[str, AfterValidator(_url)]
 """`http://host:port`, without a slash at its end."""
 

@@ -104,7 +104,7 @@ class Brain:
     @property
     def allowed_origins(self) -> tuple[str, ...]:
         """Pages that may open a WebSocket from a browser."""
-        return self.settings.allowed_origins
+        return self.settings.page_origins
 
 
 @asynccontextmanager
