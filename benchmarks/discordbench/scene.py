@@ -24,6 +24,10 @@ CONNECT_SECONDS = 30.0
 LATEST_END_SECONDS = 20.0
 WORDS_PER_SECOND = (3.0, 10.0)
 LENGTH_SECONDS = (20.0, 60.0)
+TOGETHER_WORDS_PER_SECOND = (2.0, 3.2)
+"""These answers fit into one message each. Of long ones that end in the same instant just after
+they went on in a new message, each needs two edits, and Discord takes only five."""
+
 PAUSE_SECONDS = (1.0, 4.0)
 KINDS = {
     "alone": "one answer at a time",
@@ -72,7 +76,8 @@ class Scene:
 
     async def _ask_together(self, place: Place) -> None:
         while not self.over:
-            seconds, speed = self.rng.uniform(*LENGTH_SECONDS), self.rng.uniform(*WORDS_PER_SECOND)
+            seconds = self.rng.uniform(*LENGTH_SECONDS)
+            speed = self.rng.uniform(*TOGETHER_WORDS_PER_SECOND)
             async with anyio.create_task_group() as tasks:
                 for person in place.people:
                     tasks.start_soon(self._answered, place, person, seconds, speed)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import aiohttp
 import anyio
@@ -29,8 +29,8 @@ SEARCHED = 100
 PERSISTENT_TRIES = 20
 """About two and a half minutes of an outage; an end that was not shown is not acknowledged."""
 
-PATIENCE_SECONDS = 1.3
-"""How long the end of an answer may wait for its edit. Two that come at once are both in time; of
+PATIENCE_SECONDS = 1.2
+"""How long the end of an answer may wait for its edit. Two that come at once mostly are in time; of
 three, the last one would not be."""
 
 MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
@@ -117,11 +117,10 @@ class Delivery:
         """The same for a message that is no end of an answer; one `send` must follow."""
         await self._pace.turn("POST", channel_id)
 
-    def sends_sooner(self, channel_id: int) -> bool:
-        """Whether an end would wait too long for its edit here, and less as a new message."""
-        edited = self._pace.expected_seconds("PATCH", channel_id)
-        sent = self._pace.expected_seconds("POST", channel_id)
-        return PATIENCE_SECONDS < edited > sent
+    async def turn_to_end(self, channel_id: int) -> Literal["edit", "send"]:
+        """Return when the end of an answer may be shown, and how; that must follow."""
+        method = await self._pace.turn_of_end(channel_id, patience_seconds=PATIENCE_SECONDS)
+        return "send" if method == "POST" else "edit"
 
     def give_back_turn(self, channel_id: int, *, to_send: bool) -> None:
         """A turn was waited for and is not needed."""

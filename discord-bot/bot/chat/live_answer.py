@@ -210,10 +210,10 @@ class LiveAnswer:
     async def _draw_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
         if at >= len(self.shown):
             await self._send(at, text, last=True, files=files)
-        elif self.delivery.sends_sooner(self.channel_id):
+        elif await self.delivery.turn_to_end(self.channel_id) == "send":
             await self._move(at, text, files)
         else:
-            await self._edit(at, text, last=True, end=True, files=files)
+            await self._edit(at, text, last=True, end=True, files=files, had_turn=True)
 
     async def _files(self) -> list[File]:
         files = await self.fetch(self.screen.files) if self.screen.files else []
@@ -252,7 +252,7 @@ class LiveAnswer:
         """
         view = self._last_view()
         nonce = nonce_of(self._started, at, "moved")
-        sent = await self._post(at, text, nonce=nonce, view=view, files=files)
+        sent = await self._post(at, text, nonce=nonce, view=view, files=files, had_turn=True)
         self.shown.insert(at, _Shown(sent.message_id, text, buttons=view is not None))
         self.on_sent()
         log.info("answer.moved", ask_id=self.ask_id)

@@ -18,6 +18,7 @@ others and costs them one turn.
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bot.chat.line import Line
 from shared.clock import Clock
@@ -159,8 +160,20 @@ class Pace:
                 place.over(now)
         self._all_counted.append(self._clock.monotonic())
 
-    def expected_seconds(self, method: str, channel_id: int) -> float:
-        """How long the end of an answer would wait here, if it came now."""
+    async def turn_of_end(
+        self, channel_id: int, *, patience_seconds: float
+    ) -> Literal["PATCH", "POST"]:
+        """
+        The same for the end of an answer: a turn to edit, or one to send where editing would have
+        to wait longer than that and sending would not.
+        """
+        # Decided and queued in one step: ends that come at once must see each other.
+        edited, sent = (self._expected(method, channel_id) for method in ("PATCH", "POST"))
+        method: Literal["PATCH", "POST"] = "POST" if patience_seconds < edited > sent else "PATCH"
+        await self.turn(method, channel_id, urgent=True)
+        return method
+
+    def _expected(self, method: str, channel_id: int) -> float:
         place = self._place(method, channel_id)
         return self._pause(method, place, urgent=True, ahead=place.line.urgent_waiting)
 

@@ -221,7 +221,7 @@ async def test_ends_that_come_one_by_one_are_shown_at_once(
     assert place.most_edits_in_five_seconds <= 5
 
 
-@pytest.mark.parametrize("length", [10.0, 10.6, 11.1])
+@pytest.mark.parametrize("length", [10.0, 10.4, 10.7, 11.1, 11.4])
 async def test_four_that_end_in_the_same_instant_end_in_time_and_once(
     length: float, delivery: Delivery, place: Place, clock: Any
 ) -> None:
