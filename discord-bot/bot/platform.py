@@ -16,7 +16,16 @@ log = structlog.get_logger(__name__)
 CLIENT_ID = "discord-bot"
 """Stable over restarts, so that the brain knows us again."""
 
+MOST_LISTED = 100
 Verdict = Literal["good", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """A conversation as people choose it."""
+
+    conversation_id: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,30 @@ class Platform:
             "display_name": name,
         }
         await self.auth.post("/link/redeem", json=body)
+
+    async def proof(self, user_id: int, name: str) -> tuple[str, int]:
+        """A code that connects this Discord person when its account redeems it; for how long."""
+        body = {"provider": "discord", "provider_user_id": str(user_id), "display_name": name}
+        made = await self.auth.post("/link/proof", json=body)
+        return made["code"], made["expires_in"]
+
+    async def web_conversations(self, user_id: int) -> list[Titled]:
+        """The newest hundred that this person began in the browser."""
+        listed = await self.brain.get(
+            "/api/conversations", params={"user_id": f"discord:{user_id}", "limit": MOST_LISTED}
+        )
+        found = [Titled(one["conversation_id"], one["title"]) for one in listed["conversations"]]
+        return [one for one in found if not one.conversation_id.startswith("discord:")]
+
+    async def attach(
+        self, conversation_id: str, user_id: int, channel_id: int, *, shared: bool
+    ) -> None:
+        """From now on what is asked in that channel belongs to a conversation from the browser."""
+        await self.brain.post(
+            f"/api/conversations/{quote(conversation_id, safe='')}/attach",
+            params={"user_id": f"discord:{user_id}"},
+            json={"discord_conversation_id": f"discord:{channel_id}", "shared": shared},
+        )
 
     async def status(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Health, memory and queue."""

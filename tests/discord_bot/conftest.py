@@ -15,6 +15,9 @@ import uvicorn
 from anyio.abc import TaskGroup
 from fastapi import FastAPI
 
+import auth.config
+import auth.main
+import auth.wiring
 import bot.config
 import brain.config
 import brain.main
@@ -52,6 +55,7 @@ class World:
     bot: Any = None
     brain: Any = None
     port: int = 0
+    auth_url: str = NOBODY
     lives: dict[str, tuple[anyio.CancelScope, anyio.Event]] = field(default_factory=dict)
 
     async def until(self, true: Callable[[], object]) -> None:
@@ -84,7 +88,7 @@ class World:
             "discord_api_base": f"{self.discord_url}/api/v10",
             "discord_gateway_url": self.discord_url.replace("http", "ws") + "/gateway",
             "brain_url": f"http://127.0.0.1:{self.port}",
-            "auth_url": NOBODY,
+            "auth_url": self.auth_url,
             "stream_chunk_interval": "0.1",
             **self.variables,
         }
@@ -106,7 +110,7 @@ class World:
             jwt_secret_key=SECRETS["JWT_SECRET_KEY"],
             service_token=SECRETS["SERVICE_TOKEN"],
             store_url=f"sqlite:///{self.folder}/trollama.db",
-            auth_url=NOBODY,
+            auth_url=self.auth_url,
             search_url=NOBODY,
             vram_profile="conservative",
             ollama_host=self.ollama_url,
@@ -122,6 +126,27 @@ class World:
                 await anyio.sleep_forever()
 
         await self._begin("brain", live)
+
+    async def start_auth(self) -> None:
+        """The real auth service, before those that ask it."""
+        settings = auth.config.Settings(
+            _env_file=None,
+            jwt_secret_key=SECRETS["JWT_SECRET_KEY"],
+            service_token=SECRETS["SERVICE_TOKEN"],
+            store_url=f"sqlite:///{self.folder}/auth.db",
+            bcrypt_cost=4,
+        )
+
+        async def live(begun: anyio.Event) -> None:
+            async with (
+                auth.wiring.running(settings) as parts,
+                serving(auth.main.create_app(parts), 0) as port,
+            ):
+                self.auth_url = f"http://127.0.0.1:{port}"
+                begun.set()
+                await anyio.sleep_forever()
+
+        await self._begin("auth", live)
 
     async def kill(self, name: str) -> None:
         """End the bot or the brain in the middle of what it does."""
@@ -181,6 +206,12 @@ def variables() -> dict[str, str]:
 
 
 @pytest.fixture
+def with_auth() -> bool:
+    """Whether the auth service takes part; a test module may override this."""
+    return False
+
+
+@pytest.fixture
 def speed() -> float:
     """How many times faster than scripted the models are; a test module may override this."""
     return 20
@@ -199,6 +230,7 @@ async def world(
     variables: dict[str, str],
     speed: float,
     replies: dict[str, str],
+    with_auth: bool,
 ) -> AsyncIterator[World]:
     """No route of Discord may have been unknown at the end."""
     monkeypatch.chdir(tmp_path)
@@ -214,6 +246,8 @@ async def world(
         anyio.create_task_group() as tasks,
     ):
         here = World(tmp_path, stage, root, models, variables, tasks, servers.ollama_url)
+        if with_auth:
+            await here.start_auth()
         await here.start_brain()
         await here.start_bot()
         yield here

@@ -28,12 +28,12 @@ from bot.chat.books import Opened, remember
 from bot.chat.delivery import Delivery, Gone, Undelivered
 from bot.chat.hearing import ask_of, facts_of, is_said, words_of
 from bot.chat.live_answer import Fetch, LiveAnswer
-from bot.chat.places import open_thread, say
+from bot.chat.places import open_thread, say, tell
 from bot.chat.screen import Screen
 from bot.link import Link
 from bot.memory import Memory
 from shared.clock import Clock
-from shared.protocol import AskOptions, Done, Failed, ToClient
+from shared.protocol import AskOptions, Done, Failed, Notice, ToClient
 
 log = structlog.get_logger(__name__)
 ANEW_SECONDS = 15 * 60.0
@@ -263,6 +263,8 @@ class Chat:
         question = parse_question_id(ask_id or "")
         if question is not None:
             self.memory.settle(question.message_id)
+        if isinstance(frame, Notice) and frame.conversation_id is not None:
+            self.tasks.start_soon(self._tell, frame.conversation_id, frame.message)
         if ask_id is None:
             log.info("brain.said", type=frame.type, code=getattr(frame, "code", None))
             return
@@ -362,6 +364,11 @@ class Chat:
     def _forget(self, ask_id: str) -> None:
         self._open.pop(ask_id, None)
         remember(self._finished, ask_id, None)
+
+    async def _tell(self, conversation_id: str, text: str) -> None:
+        place = conversation_id.removeprefix("discord:")
+        if place.isdecimal():
+            await tell(self.delivery, int(place), text, moment=self.clock.now())
 
     async def _cancel_by_words(self, message: discord.Message) -> None:
         if not self.cancel_newest(message.author.id, message.channel.id):

@@ -43,3 +43,11 @@ async def say(delivery: Delivery, message: discord.Message, text: str) -> None:
         )
     except (Gone, Undelivered):
         log.info("message.not_sent")
+
+
+async def tell(delivery: Delivery, channel_id: int, text: str, *, moment: float) -> None:
+    """A line of small print in that place; `moment` tells it from the same words before."""
+    try:
+        await delivery.send(channel_id, f"-# 🔗 {text}", nonce=nonce_of("tell", text, moment))
+    except (Gone, Undelivered):
+        log.info("notice.not_sent")

@@ -10,6 +10,7 @@ from discord import app_commands
 
 from bot import texts
 from bot.chat.cog import Chat
+from bot.commands.linking import add_link
 from bot.commands.orders import Orders, order_id
 from bot.commands.words import budget_lines, status_lines
 from bot.platform import Platform
@@ -132,14 +133,7 @@ def _for_people(tree: app_commands.CommandTree, the: Callable[[], Commands]) -> 
 
         await the().quietly(interaction, work)
 
-    @tree.command(description="Connect your account with a code from the website or terminal.")
-    async def link(interaction: Interaction, code: str) -> None:
-        async def work() -> str:
-            user = interaction.user
-            await the().platform.link(code.strip(), user.id, user.display_name)
-            return "✅ Your account is connected."
-
-        await the().quietly(interaction, work)
+    add_link(tree, the)
 
     @tree.command(description="Delete everything that is kept about you. There is no way back.")
     async def forget(interaction: Interaction, sure: Literal["yes, delete everything"]) -> None:
