@@ -1,0 +1,1 @@
+"""What `web.py` is made of: a model server that writes words, a page with two ways, browsers."""
