@@ -98,7 +98,8 @@ class ScriptedBrain:
 
     def asked(self, number: int = 0) -> Frame:
         """The ask number `number`, once it is here."""
-        return until(lambda: self.of_type("ask")[number : number + 1])[0]
+        found: list[Frame] = until(lambda: self.of_type("ask")[number:])
+        return found[0]
 
     def of_type(self, type_: str) -> list[Frame]:
         """Frames of that type that were heard."""
@@ -106,7 +107,8 @@ class ScriptedBrain:
 
     def first(self, type_: str) -> Frame:
         """The first frame of that type, once it is here."""
-        return until(lambda: self.of_type(type_))[0]
+        found: list[Frame] = until(lambda: self.of_type(type_))
+        return found[0]
 
     def answer(self, ask: Frame, *pieces: str, attempt: int = 1) -> None:
         """The usual way of an answer up to its last piece."""
