@@ -214,6 +214,25 @@ async def test_an_answer_under_way_while_linking_is_moved_after_it(
         assert len(asked) == (2 if asker == "1" else 1)
 
 
+async def test_a_first_question_under_way_while_linking_is_moved_after_it(
+    start: Any, accounts: Accounts
+) -> None:
+    """Nothing of its conversation is kept yet: only the question itself shows that it will be."""
+    async with people(start, accounts, speed=20) as (platform, _, anna):
+        async with platform.bot() as discord:
+            await discord.hello()
+            fields = {"conversation_id": "77", "user_id": "1", "user_name": "A"}
+            ask = await discord.ask("count to 200", **fields)
+            await discord.stage_of(ask, "generating")
+            accounts.links["1"] = "anna"
+            assert await ids(anna) == []
+            assert (await discord.end_of(ask))["type"] == "done"
+        with anyio.fail_after(10):
+            while await ids(anna) != ["discord:77"] or await left_of(platform):
+                await anyio.sleep(0.05)
+        assert (await anna.get(THREAD)).json()["owner"] == "anna"
+
+
 async def test_forget_me_finds_words_said_before_linking(start: Any, accounts: Accounts) -> None:
     async with people(start, accounts) as (platform, bot, anna):
         await say(bot, QUESTION, "77", user_id="2", user_name="Bert")
