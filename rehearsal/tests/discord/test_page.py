@@ -26,7 +26,8 @@ from rehearsal.discord.page.markdown import render
         ("![x](https://example.org/x.png)", '<p>!<a href="https://example.org/x.png" '
          'target="_blank" rel="noreferrer">x</a></p>'),
         ("> said\nanswered", "<blockquote><p>said</p></blockquote><p>answered</p>"),
-        ("-# 7 tokens", "<p><small>7 tokens</small></p>"),
+        ("-# 7 `tokens`", '<p class="small">7 <code>tokens</code></p>'),
+        ("- a\n-# b\nc", '<ul><li>a</li></ul><p class="small">b</p><p>c</p>'),
         ("one\n\ntwo", '<p>one</p><p class="gap">two</p>'),
     ],
 )  # fmt: skip

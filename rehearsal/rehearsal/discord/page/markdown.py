@@ -4,6 +4,7 @@ Source: Discord's help page "Markdown Text 101". It knows no tables, pictures or
 neither does this.
 """
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -28,9 +29,9 @@ _USER = re.compile(r"&lt;@!?(\d+)&gt;")
 _CHANNEL = re.compile(r"&lt;#(\d+)&gt;")
 _SPOILER = re.compile(r"\|\|(.+?)\|\|")
 _EVERYONE = re.compile(r"@(everyone|here)\b")
-_SUBTEXT = re.compile(r"(?m)^-# (.+)$")
 
 
+SMALL = "-# "
 NO_GAP = " "
 """A blank line that nobody wrote."""
 
@@ -41,19 +42,20 @@ def render(text: str, names: Mapping[str, str]) -> str:
 
     `names` has what `<@id>` and `<#id>` are shown as, by id.
     """
-    html: str = _MARKDOWN.render(_ended_quotes(text), {"names": names})
+    html: str = _MARKDOWN.render(_apart(text), {"names": names})
     return html
 
 
-def _ended_quotes(text: str) -> str:
-    """In Discord a quote ends with its line; CommonMark would go on with the next one."""
+def _apart(text: str) -> str:
+    """In Discord quotes and small print end with their line; CommonMark would go on."""
     lines: list[str] = []
-    fenced = quoted = False
+    fenced = ended = False
     for line in text.split("\n"):
-        if quoted and not fenced and not line.startswith(">"):
+        small = line.startswith(SMALL)
+        if not fenced and (small or ended) and not line.startswith(">"):
             lines.append(NO_GAP)
         fenced ^= line.lstrip().startswith("```")
-        quoted = line.startswith("> ") and not fenced
+        ended = not fenced and (small or line.startswith("> "))
         lines.append(line)
     return "\n".join(lines)
 
@@ -65,6 +67,13 @@ def _gaps(state: StateCore) -> None:
         before = token.map[0] - 1 if token.map and token.nesting >= 0 else -1
         if before >= 0 and not lines[before] and token.type != "inline":
             token.attrJoin("class", "gap")
+
+
+def _small(state: StateCore) -> None:
+    for paragraph, words in itertools.pairwise(state.tokens):
+        if words.type == "inline" and words.content.startswith(SMALL):
+            words.content = words.content.removeprefix(SMALL)
+            paragraph.attrJoin("class", "small")
 
 
 def _words(
@@ -79,7 +88,6 @@ def _words(
     html = _USER.sub(lambda found: _mention("@", found, names), html)
     html = _CHANNEL.sub(lambda found: _mention("#", found, names), html)
     html = _SPOILER.sub(r'<span class="spoiler">\1</span>', html)
-    html = _SUBTEXT.sub(r"<small>\1</small>", html)
     return _EVERYONE.sub(r'<span class="mention">@\1</span>', html)
 
 
@@ -112,6 +120,7 @@ def _link(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: 
 def _discord() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"breaks": True, "html": False})
     markdown.enable("strikethrough").disable(_NOT_IN_DISCORD)
+    markdown.core.ruler.before("inline", "small", _small)
     markdown.core.ruler.push("gaps", _gaps)
     markdown.add_render_rule("text", _words)
     markdown.add_render_rule("fence", _code)
