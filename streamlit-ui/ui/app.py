@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from shared.errors import Upstream
+from shared.errors import BoundaryError
 from ui import session, sidebar, trouble
 from ui.app_pages import account, chat, login, memory, settings
 from ui.sign_in import SignIn
@@ -33,7 +33,7 @@ def show() -> None:
     st.set_page_config(page_title="Trollama", page_icon="🧌", layout="centered")
     try:
         sign_in = session.current()
-    except Upstream as down:
+    except BoundaryError as down:
         trouble.until_it_heals(down.message)
         return
     pages = pages_for(sign_in)

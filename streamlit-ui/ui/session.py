@@ -20,7 +20,7 @@ def current() -> SignIn | None:
     """
     Who is signed in, exchanged if it is due.
 
-    Raises `Upstream` when that cannot be told now because auth-service does not answer.
+    Raises `Upstream` and other refusals while auth-service cannot tell.
     """
     known: SignIn | None = st.session_state.get(SIGN_IN)
     try:

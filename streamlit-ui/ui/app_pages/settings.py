@@ -74,7 +74,7 @@ def _form(now: dict[str, Any], models: list[str]) -> dict[str, Any] | None:
             min_value=0.0,
             max_value=2.0,
             step=0.1,
-            value=float(now["temperature"] if own and now["temperature"] else USUAL_TEMPERATURE),
+            value=USUAL_TEMPERATURE if now["temperature"] is None else float(now["temperature"]),
             help="Low: the likeliest words, nearly the same each time. High: more surprising.",
         )
         if not st.form_submit_button("Save", type="primary"):
@@ -92,7 +92,7 @@ def _choice(label: str, choices: dict[str, Any], now: Any, *, help: str | None =
     """One of `choices`; what holds now is offered too when it is none of them."""
     known = next((name for name, value in choices.items() if value == now), None)
     if known is None:
-        known = "As the question needs it" if now is True else str(now)
+        known = "On" if now is True else str(now)
         choices = choices | {known: now}
     names = list(choices)
     return choices[st.selectbox(label, names, index=names.index(known), help=help)]
