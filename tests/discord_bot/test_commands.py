@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from rehearsal.discord.acting import AUTOCOMPLETE, interact
+
 HARD = "Think hard: prove that there are infinitely many primes"
 
 
@@ -83,6 +85,19 @@ async def test_a_chosen_model_answers_from_then_on(world: Any) -> None:
     answer = await world.answer(discord.dm_channel(discord.ada))
     assert "rnj-1:8b" in answer.content
     assert "not available" in await use(world, "model", name="nobody:1b")
+
+
+async def test_only_models_that_can_be_talked_to_are_offered(world: Any) -> None:
+    discord = world.discord
+    typed = {"name": "name", "type": 3, "value": "", "focused": True}
+    data = {"id": "1", "name": "model", "type": 1, "options": [typed]}
+    used = interact(discord.state, discord.ada, discord.general, AUTOCOMPLETE, data)
+    await world.until(lambda: used.choices is not None)
+    names = [choice["value"] for choice in used.choices]
+    assert names[0] == "auto"
+    assert "rnj-1:8b" in names
+    assert not [name for name in names if "embedding" in name or "ocr" in name]
+    assert "not available" in await use(world, "model", name="qwen3-embedding:4b")
 
 
 async def test_budget_tells_the_week(world: Any) -> None:

@@ -68,7 +68,7 @@ class Show:
 
     def bot_is_connected(self) -> bool:
         told = self.box.call(f"http://127.0.0.1:{self.box.ports['bot']}/health")
-        return told["status"] == "healthy"
+        return bool(told["status"] == "healthy")
 
     def until(self, true: Callable[[], bool]) -> None:
         deadline = monotonic() + SECONDS

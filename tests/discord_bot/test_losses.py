@@ -1,5 +1,6 @@
 """What dies while answers stream: nothing is lost, and nothing comes twice."""
 
+import re
 from typing import Any
 
 import anyio
@@ -90,6 +91,30 @@ async def test_the_bot_is_away_until_discord_has_forgotten_what_it_sent(world: A
         message.nonce = None
     await world.start_bot()
     await once(world, channel)
+
+
+async def test_an_answer_of_several_messages_goes_on_where_it_stood(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, "count to 1100")
+    file = world.folder / "data" / "discord.json"
+    await world.until(lambda: len(world.own(channel)) >= 2)
+    await world.until(lambda: str(world.own(channel)[1].id) in file.read_text())
+    await world.kill("bot")
+    before = [one.id for one in world.own(channel)]
+    for message in channel.messages.values():
+        message.nonce = None
+    await world.start_bot()
+    await world.answer(channel)
+    await world.until(lambda: not any(map(_stop, world.own(channel))))
+    messages = world.own(channel)
+    assert [one.id for one in messages][: len(before)] == before
+    shown = re.findall(r"\b\d+\b", " ".join(one.content for one in messages).split("_")[0])
+    assert [int(number) for number in shown] == list(range(1, 1101))
+
+
+def _stop(message: Any) -> bool:
+    return any(part["label"] == "Stop" for row in message.components for part in row["components"])
 
 
 async def test_the_brain_is_killed(world: Any) -> None:

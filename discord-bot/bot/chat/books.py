@@ -4,6 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
+import discord
+
 from bot.chat.live_answer import LiveAnswer
 from shared.protocol import Ask
 
@@ -22,6 +24,8 @@ class Opened:
 
     content: str = ""
     ended_at: float = 0.0
+    changed: tuple[discord.Message, discord.ClientUser] | None = None
+    """What the question became while its end was being shown."""
 
 
 def remember(book: OrderedDict[K, V], key: K, value: V) -> None:

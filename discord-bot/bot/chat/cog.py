@@ -183,6 +183,7 @@ class Chat:
             return
         answer = opened.answer
         if answer.screen.end is not None:
+            opened.changed = message, own
             return
         old = answer.ask_id
         self._forget(old)
@@ -360,6 +361,8 @@ class Chat:
             remember(self._ended, answer.question.message_id, opened)
         self._forget(answer.ask_id)
         self.link.shown(answer.ask_id)
+        if opened is not None and opened.changed is not None:
+            self._ask_anew(*opened.changed)
 
     def _forget(self, ask_id: str) -> None:
         self._open.pop(ask_id, None)
