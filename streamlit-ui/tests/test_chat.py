@@ -6,11 +6,12 @@ from streamlit.testing.v1 import AppTest
 from ui.chat_state import QUESTION
 from ui.session import SIGN_IN
 
-ANSWER = {
+MADE = {"artifact_id": "f1", "filename": "sum.csv", "size": 2000, "url": "http://x"}
+ANSWER: dict[str, Any] = {
     "role": "assistant", "text": "It is $5, :red[so]. ![x](https://evil.example/p)",
     "request_id": "r1", "route": "math", "model": "big:20b", "why": "a sum",
     "at": "2026-11-20T10:00:01Z", "sources": [{"title": "A page", "url": "https://a.example/(1)"}],
-    "artifacts": [{"artifact_id": "f1", "filename": "sum.csv", "size": 2000, "url": "http://x"}],
+    "artifacts": [MADE],
 }  # fmt: skip
 QUESTION_TOLD = {"role": "user", "text": "What does *it* cost?", "name": "Anna", "at": ""}
 
@@ -62,10 +63,8 @@ def test_a_file_is_offered_and_not_fetched(opened: AppTest, platform: Any) -> No
 
 
 def test_a_file_that_expired_says_what_to_do(opened: AppTest, talk: dict[str, Any]) -> None:
-    talk["messages"] = [
-        QUESTION_TOLD,
-        ANSWER | {"artifacts": [ANSWER["artifacts"][0] | {"url": None}]},
-    ]  # type: ignore[dict-item, index]
+    gone = MADE | {"url": None}
+    talk["messages"] = [QUESTION_TOLD, ANSWER | {"artifacts": [gone]}]
     opened.run()
     assert "no longer kept. Ask again" in opened.chat_message[1].caption[0].value
 
@@ -108,7 +107,7 @@ def test_what_is_also_in_discord_is_marked(opened: AppTest, talk: dict[str, Any]
 
 def test_nothing_is_deleted_without_a_question(opened: AppTest, platform: Any) -> None:
     button(opened, "Delete").click().run()
-    assert opened.button(key="really")
+    assert opened.button(key="really").label == "Delete"
     assert ("DELETE", "/api/conversations/c1", None) not in platform.asked
 
 
