@@ -14,7 +14,7 @@ SIGN = "_Rehearsal model: scripted answer, no real model was asked._"
 """Under every answer, so that nobody takes one for a model's."""
 
 ECHO_CHARACTERS = 80
-QUOTED_LINES = 6
+QUOTED_LINES, QUOTED_CHARACTERS = 6, 300
 MOST_COUNTED = 10_000
 
 
@@ -134,7 +134,7 @@ def _after_tools(conversation: Conversation) -> str | None:
 
 def _quote(found: str) -> str:
     lines = [line for line in found.splitlines() if line.strip() and "<<<" not in line]
-    return "\n".join(f"> {_shortened(line)}" for line in lines[:QUOTED_LINES])
+    return "\n".join(f"> {line[:QUOTED_CHARACTERS]}" for line in lines[:QUOTED_LINES])
 
 
 def _remember(conversation: Conversation) -> str | None:
