@@ -61,8 +61,8 @@ class Listed:
 class Message:
     """
     One thing that was said. `about` belongs to answers: request_id, route, model, why, sources,
-    usage and timings, each as it was in the end frame and only where it is known; so does `made`,
-    the files that they handed over. `files` are what came with a question.
+    usage and timings, each as it was in the end frame and None where it was not kept; so does
+    `made`, the files that they handed over. `files` are what came with a question.
     """
 
     role: str
@@ -329,7 +329,7 @@ def _message(item: Mapping[str, Any]) -> Message:
         text=item["text"],
         name=item.get("name", ""),
         at=item["at"],
-        about={name: item.get(name) for name in ABOUT},
+        about={**{name: item.get(name) for name in ABOUT}, "sources": item.get("sources", [])},
         files=[Came(one["filename"], one.get("file_id")) for one in item.get("files", ())],
         made=made_in(item),
     )

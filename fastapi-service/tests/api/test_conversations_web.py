@@ -6,9 +6,11 @@ import anyio
 import httpx
 
 from brain.chat.record import MAX_SOURCES_BYTES, fitting
+from brain.context.conversation import key_of
 from rehearsal import Script, default_script
 from rehearsal.script import ScriptedReply
 from shared.protocol import Source
+from shared.store import Key, Put
 
 QUESTION = "What is 2 + 3?"
 PAINT = "What colour is the sky?"
@@ -61,6 +63,37 @@ async def test_an_answer_is_kept_with_how_it_came_about(platform: Any) -> None:
     }
     assert opened["doors"] == ["api"]
     assert opened["running"] == []
+
+
+async def test_an_answer_of_an_older_version_is_shown_without_what_it_did_not_keep(
+    platform: Any,
+) -> None:
+    key = key_of("old", user_id="anna")
+    rows = {
+        "~header": {"owner": "anna", "participants": {"anna": "Anna"}, "epoch": 0, "title": "Old"},
+        "m#00000000#00000000000000000001#0": {"role": "user", "text": "q", "name": "Anna"},
+        "m#00000000#00000000000000000001#1": {
+            "role": "assistant",
+            "text": "a",
+            "model": "m",
+            "made": [{"file_id": "f", "filename": "f.txt", "version": 1}],
+        },
+    }
+    moment = {"at": 1.0, "created_at": 1.0, "updated_at": 1.0}
+    for sk, row in rows.items():
+        await platform.store.write(Put(Key("conversations", key, sk), row | moment))
+    await platform.store.write(
+        Put(Key("conversations", "of#anna", key), {"title": "Old", "updated_at": 1.0})
+    )
+    async with platform.http(platform.token("anna")) as anna:
+        opened = (await anna.get("/api/conversations/old")).json()
+        answer = opened["messages"][1]
+        assert (answer["sources"], answer["usage"], answer["model"]) == ([], None, "m")
+        assert answer["artifacts"][0]["url"] is None
+        assert opened["doors"] == ["web"]
+        await anna.patch("/api/conversations/old", json={"title": "New"})
+        [listed] = (await anna.get("/api/conversations")).json()["conversations"]
+        assert (listed["title"], listed["doors"]) == ("New", ["web"])
 
 
 def test_sources_are_kept_in_their_order_and_within_their_room() -> None:

@@ -35,6 +35,7 @@ async def test_a_person_sees_their_week(platform: Any) -> None:
     assert shown["tier"] == "free"
     assert {"used", "reserved", "limit", "bonus", "resets_at"} <= set(shown)
     assert shown["limit"] > 0
+    assert shown["enforced"] is False
     assert shown["conversations"] == 1
     assert set(shown["preferences"].values()) == {None}
 
