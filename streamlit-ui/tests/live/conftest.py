@@ -280,6 +280,12 @@ def modules(chromium: Browser) -> Iterator[Page]:
     page.close()
 
 
+@pytest.fixture(scope="session")
+def serve_modules() -> Callable[[Route], None]:
+    """What answers for `http://modules.test/`."""
+    return _serve_module
+
+
 def _serve_module(route: Route) -> None:
     name = route.request.url.rpartition("/")[2]
     if name:

@@ -67,6 +67,11 @@ class Tab {
     this._leaving = setTimeout(() => this.close(), LINGER_MS);
   }
 
+  reconnect() {
+    this._toldToken = null;
+    this.line.now();
+  }
+
   close() {
     clearTimeout(this._due);
     globalThis.removeEventListener("pagehide", this._saved);
@@ -107,7 +112,7 @@ export default function live({ data, parentElement, setStateValue, setTriggerVal
     view = new View(parentElement, {
       stop: (ask) => tab?.session.stop(ask),
       again: (ask) => tab?.session.again(ask),
-      reconnect: () => tab?.line.now(),
+      reconnect: () => tab?.reconnect(),
     });
     views.set(parentElement, view);
   }

@@ -23,7 +23,7 @@ export class Line {
     this._frame = frame;
     this._told = state;
     this._tries = 0;
-    this._online = () => this.state === "waiting" && this.now();
+    this._online = () => this._retrying() && this.now();
     this._offline = () => this.state === "open" && this._ask();
   }
 
@@ -51,6 +51,10 @@ export class Line {
     globalThis.removeEventListener("offline", this._offline);
     this._drop();
     this._set("closed");
+  }
+
+  _retrying() {
+    return ["waiting", "offline", "origin"].includes(this.state);
   }
 
   _connect() {

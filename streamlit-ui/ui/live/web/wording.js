@@ -60,7 +60,10 @@ export function troubleOf(state, secondsLeft, asking) {
     case "replaced":
       return { text: "This chat is open in another tab.", act: "Use it here" };
     case "token":
-      return { text: "Your sign-in is being renewed. If this stays, please log in again." };
+      return {
+        text: "Your sign-in is being renewed. If this stays, please log in again.",
+        act: "Try again",
+      };
     case "origin":
       return {
         text:
