@@ -50,7 +50,7 @@ def ages(message: Any, said: list[float], until: float) -> list[float]:
 
 def rule(answers: int, discord: Any) -> float:
     """Half the time between two edits of one message, and a round trip; seconds."""
-    took = [one.took for one in discord.calls if one.method == "PATCH"]
+    took: list[float] = [one.took for one in discord.calls if one.method == "PATCH"]
     return fair_share_seconds(PaceLimit(5, 5.0), answers) / 2 + mean(took)
 
 

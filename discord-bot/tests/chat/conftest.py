@@ -8,8 +8,7 @@ import anyio.lowlevel
 import pytest
 
 SETTLING_STEPS = 40
-"""Steps of the event loop after which everything that can go on has; an HTTP request is not made
-in these tests."""
+"""Steps of the event loop after which everything here waits again; nothing here does I/O."""
 
 
 class QuickClock:

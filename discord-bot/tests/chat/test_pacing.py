@@ -116,6 +116,27 @@ async def test_no_five_seconds_have_more_than_five_requests(channel: Channel, cl
     assert channel.most_in_five_seconds == 5
 
 
+async def test_a_request_counts_from_its_answer(pace: Pace, clock: Any) -> None:
+    went: list[float] = []
+    told = {
+        "X-RateLimit-Limit": "5",
+        "X-RateLimit-Remaining": "4",
+        "X-RateLimit-Reset-After": "5",
+    }
+
+    async def end() -> None:
+        await pace.turn("PATCH", 7, urgent=True)
+        went.append(clock.monotonic())
+        await clock.sleep(0.2)
+        pace.noted("PATCH", 7, told)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(6):
+            tasks.start_soon(end)
+        await clock.advance(20)
+    assert went == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 5.2])
+
+
 @pytest.mark.parametrize("answers", [1, 2, 4, 7])
 async def test_answers_in_one_channel_share_it_evenly(
     answers: int, channel: Channel, clock: Any
