@@ -93,7 +93,7 @@ async def test_only_models_that_can_be_talked_to_are_offered(world: Any) -> None
     data = {"id": "1", "name": "model", "type": 1, "options": [typed]}
     used = interact(discord.state, discord.ada, discord.general, AUTOCOMPLETE, data)
     await world.until(lambda: used.choices is not None)
-    names = [choice["value"] for choice in used.choices]
+    names = [choice["value"] for choice in used.choices or ()]
     assert names[0] == "auto"
     assert "rnj-1:8b" in names
     assert not [name for name in names if "embedding" in name or "ocr" in name]
