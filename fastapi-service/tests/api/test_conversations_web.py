@@ -69,7 +69,7 @@ async def test_an_answer_of_an_older_version_is_shown_without_what_it_did_not_ke
     platform: Any,
 ) -> None:
     key = key_of("old", user_id="anna")
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         "~header": {"owner": "anna", "participants": {"anna": "Anna"}, "epoch": 0, "title": "Old"},
         "m#00000000#00000000000000000001#0": {"role": "user", "text": "q", "name": "Anna"},
         "m#00000000#00000000000000000001#1": {

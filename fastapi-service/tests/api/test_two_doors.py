@@ -218,6 +218,8 @@ async def test_a_thread_of_somebody_else_is_not_taken_away(
         await say(bert, QUESTION, "c")
         assert (await attach(bert)).status_code == 201
     assert code(await attach(bot, user_id="1")) == (403, "chat.forbidden")
+    assert (await attach(bot, user_id="1", place="quiet")).status_code == 201
+    assert code(await attach(bot, user_id="2", place="quiet")) == (403, "chat.forbidden")
 
 
 async def test_with_a_sign_in_a_thread_must_be_ones_own(
