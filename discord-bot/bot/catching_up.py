@@ -4,9 +4,9 @@ What was written while nobody listened: found, and answered once.
     READY ──▶ places with something new ──▶ questions ──▶ the newest are asked, for the rest a word
                  └ since `memory.since`
 
-A resumed session needs nothing of this, Discord sends what was missed. Bounds: six hours back, the
-last hundred messages of a place, a hundred places of a server's and of direct messages each, and
-the twenty newest questions.
+A resumed session needs nothing of this, Discord sends what was missed. Bounds: the questions of six
+hours, and a word about those of two days; the last hundred messages of a place, a hundred places of
+a server's and of direct messages each, and the twenty newest questions.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -26,6 +26,7 @@ from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
 HOURS = 6.0
+TOLD_HOURS = 48.0
 MOST_READ = 100
 MOST_PLACES = 100
 MOST_QUESTIONS = 20
@@ -74,10 +75,11 @@ class CatchUp:
             self.memory.release()
 
     async def _read_on(self, client: discord.Client, own: discord.ClientUser) -> None:
-        since = self.memory.since
+        now = self.clock.now()
+        since = max(self.memory.since, snowflake_at(now - TOLD_HOURS * 3600))
         found = [one async for one in self._missed(client, since)]
         questions = [one for one in found if self._is_question(one, own)]
-        asked, left = chosen(questions, oldest=snowflake_at(self.clock.now() - HOURS * 3600))
+        asked, left = chosen(questions, oldest=snowflake_at(now - HOURS * 3600))
         log.info("missed.found", messages=len(found), asked=len(asked), left=len(left))
         for message in asked:
             await self._name(message)
