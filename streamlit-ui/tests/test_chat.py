@@ -159,3 +159,11 @@ def test_a_draft_is_not_shown_to_another_person(opened: AppTest, platform: Any) 
     button(opened, "Log in").click().run()
     assert opened.session_state[SIGN_IN].user_id == "u2"
     assert not opened.chat_input[0].proto.value
+
+
+def test_a_question_that_is_refused_stays_in_the_field(opened: AppTest) -> None:
+    opened.chat_input[0].set_value("x" * 100_001).run()
+    assert "Please shorten it" in opened.error[0].value
+    assert opened.chat_input[0].proto.value == "x" * 100_001
+    opened.run()
+    assert not opened.error

@@ -10,6 +10,7 @@ from ui.parts import parts
 from ui.words import title_of
 
 MODELS_SECONDS = 60.0
+CHOSEN = "times_chosen"
 
 
 def show(conversation: Conversation, line: Listed | None, *, brain: Brain) -> None:
@@ -19,7 +20,11 @@ def show(conversation: Conversation, line: Listed | None, *, brain: Brain) -> No
         st.markdown(f"**{plain(title_of(title, chars=60))}**", width="stretch")
         if "discord" in conversation.doors or (line is not None and line.in_discord):
             st.badge("Discord", icon=":material/forum:", color="violet")
-        with st.popover("", icon=":material/more_horiz:", type="tertiary", key="menu"):
+        times: int = st.session_state.get(CHOSEN, 0)
+        with (
+            st.container(key="menu", width="content"),
+            st.popover("", icon=":material/more_horiz:", type="tertiary", key=f"menu-{times}"),
+        ):
             _menu(conversation, title, brain=brain)
 
 
@@ -34,7 +39,7 @@ def models(brain: Brain) -> list[str]:
 
 def _menu(conversation: Conversation, title: str, *, brain: Brain) -> None:
     conversation_id = conversation.conversation_id
-    if st.button("Rename", icon=":material/edit:", type="tertiary"):
+    if st.button("Rename", icon=":material/edit:", type="tertiary", on_click=_close_menu):
         _rename(conversation_id, title, brain)
     st.download_button(
         "Export as Markdown",
@@ -54,8 +59,13 @@ def _menu(conversation: Conversation, title: str, *, brain: Brain) -> None:
         type="tertiary",
         on_click="ignore",
     )
-    if st.button("Delete", icon=":material/delete:", type="tertiary"):
+    if st.button("Delete", icon=":material/delete:", type="tertiary", on_click=_close_menu):
         _delete(conversation_id, title, brain)
+
+
+def _close_menu() -> None:
+    """A popover under another key is another one, and closed; it would lie over the dialog."""
+    st.session_state[CHOSEN] = st.session_state.get(CHOSEN, 0) + 1
 
 
 def _whole(conversation: Conversation, brain: Brain) -> Conversation:

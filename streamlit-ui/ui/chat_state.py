@@ -12,6 +12,7 @@ QUESTION = "question"
 FRESH = "fresh_conversation"
 DRAFT = "draft"
 UNSENT = "unsent"
+REFUSAL = "refusal"
 MOVED = "times_moved"
 WRITTEN = "written"
 """The key of the field people write into."""
@@ -60,15 +61,27 @@ def is_unsent() -> bool:
 
 
 def take_unsent() -> str:
-    """The words of a question that never reached the component, and of no other from now on."""
+    """The words that were written and never reached the component; from now on there are none."""
     question: Question | None = st.session_state.pop(UNSENT, None)
-    return "" if question is None else question.text
+    draft: str = st.session_state.pop(DRAFT, "")
+    return draft if question is None else question.text
 
 
 def asked() -> Question | None:
     """The newest question of this visit."""
     question: Question | None = st.session_state.get(QUESTION)
     return question
+
+
+def refuse(sentence: str) -> None:
+    """Say beside the field why a question was not taken."""
+    st.session_state[REFUSAL] = sentence
+
+
+def take_refusal() -> str | None:
+    """The sentence to say now, once."""
+    sentence: str | None = st.session_state.pop(REFUSAL, None)
+    return sentence
 
 
 def keep_draft(text: str) -> None:

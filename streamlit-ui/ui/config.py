@@ -50,9 +50,13 @@ class Settings(CommonSettings):
         return int(self.max_file_size_mb * 1_000_000)
 
     @property
-    def max_upload_mib(self) -> int:
-        """The same for Streamlit, which counts whole MiB (2^20 bytes)."""
-        return max(1, ceil(self.max_file_bytes / 2**20))
+    def max_upload_mb(self) -> int:
+        """
+        What Streamlit takes, in whole MB: more, so that a file that is too large gets our sentence.
+
+        Streamlit itself colours it red and sends the question without it.
+        """
+        return ceil(self.max_file_size_mb * 4)
 
     @property
     def brain_address(self) -> str:

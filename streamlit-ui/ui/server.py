@@ -52,10 +52,10 @@ def options(settings: Settings) -> dict[str, Any]:
         "server.corsAllowedOrigins": list(settings.allowed_origins),
         "server.fileWatcherType": "none",
         "server.headless": True,
-        "server.maxUploadSize": settings.max_upload_mib,
-        "theme.primaryColor": "#0f766e",
-        "theme.baseRadius": "0.6rem",
-        "theme.paddingTop": "3.5rem",
+        "server.maxUploadSize": settings.max_upload_mb,
+        # One theme each, so that the page follows the light or dark of the browser.
+        "theme.light.primaryColor": "#0f766e",
+        "theme.dark.primaryColor": "#0f766e",
     }
 
 

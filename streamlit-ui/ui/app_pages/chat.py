@@ -1,5 +1,6 @@
 """The chat: what was said, what is being answered, and the field for the next question."""
 
+from contextlib import nullcontext
 from uuid import uuid4
 
 import streamlit as st
@@ -10,7 +11,7 @@ from ui.addresses import chat_socket
 from ui.asking import question_of
 from ui.brain import Brain
 from ui.conversation import Conversation, Message
-from ui.live import Question, live
+from ui.live import live
 from ui.parts import parts
 from ui.sign_in import SignIn
 
@@ -143,29 +144,32 @@ def _ended() -> None:
 
 def _take_question(brain: Brain, conversation_id: str) -> None:
     chat_state.restore_draft()
+    place = st.bottom.container()  # above the field, where the person looks
+    if refusal := chat_state.take_refusal():
+        place.error(refusal)
     settings = parts().settings
     written = st.chat_input(
         "Ask anything",
         key=chat_state.WRITTEN,
         accept_file="multiple",
-        max_upload_size=settings.max_upload_mib,
+        max_upload_size=settings.max_upload_mb,
     )
     if not written:
         return
-
-    def take() -> None:
-        try:
-            question: Question = question_of(
+    try:
+        with place, st.spinner("Sending your files …") if written.files else nullcontext():
+            question = question_of(
                 written.text,
                 written.files,
                 conversation_id=conversation_id,
                 brain=brain,
                 max_file_bytes=settings.max_file_bytes,
             )
-        except BaseException:
-            chat_state.keep_draft(written.text)
-            raise
+    except BoundaryError as failed:
+        chat_state.keep_draft(written.text)
+        if trouble.ends_the_sign_in(failed):
+            trouble.leave()
+        chat_state.refuse(failed.message)
+    else:
         chat_state.ask(question)
-
-    if trouble.attempt(take):
-        st.rerun()
+    st.rerun()
