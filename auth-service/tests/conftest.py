@@ -116,7 +116,9 @@ async def _listening(app: Any) -> AsyncIterator[str]:
     `anyio.wait_all_tasks_blocked`, which then may never find it asleep.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=512) as door:
-        config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            app, ws="none", lifespan="off", log_config=None, proxy_headers=False
+        )
         config.load()
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)
