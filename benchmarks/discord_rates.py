@@ -49,10 +49,13 @@ def say(text: str = "") -> None:
 async def measured(options: argparse.Namespace) -> dict[str, Any]:
     """The run, and what came of it."""
     async with setting(options.channels, round_trip=options.round_trip, seed=options.seed) as scene:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(scene.live)
-            await anyio.sleep(options.minutes * 60)
-            scene.over = True
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(scene.watch_lag)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(scene.live)
+                await anyio.sleep(options.minutes * 60)
+                scene.over = True
+            watching.cancel_scope.cancel()
         calls = scene.discord.calls
         refused = Counter(f"{one.method} {one.route}" for one in calls if one.status == 429)
         edits = [one.took for one in calls if one.method == "PATCH" and "/messages" in one.route]
@@ -63,6 +66,7 @@ async def measured(options: argparse.Namespace) -> dict[str, Any]:
             "round_trip_seconds": round(mean(edits), 3),
             "requests": len(calls),
             "most_requests_in_a_second": most_within((one.at for one in calls), 1.0),
+            "own_lag_max": round(max(scene.lags), 3),
             "refused": dict(refused),
             "unhandled": scene.discord.unhandled,
             "kinds": {kind: facts for kind, facts in kinds.items() if facts},
@@ -146,7 +150,8 @@ def table(result: dict[str, Any]) -> list[str]:
     lines.append(
         f"{result['requests']} requests, {result['most_requests_in_a_second']} in a second at most,"
         f" a round trip {result['round_trip_seconds']:.3f} s,"
-        f" refused: {sum(result['refused'].values())}"
+        f" refused: {sum(result['refused'].values())};"
+        f" this process was late by {result['own_lag_max']:.2f} s at most"
     )
     return lines
 

@@ -14,7 +14,6 @@ import anyio.to_thread
 from bench.processes import Stage, free_port
 from bench.targets import module
 
-from discordbench.measuring import seen
 from discordbench.scripted_brain import Play, ScriptedBrain
 from rehearsal import playing_discord
 from rehearsal.discord import Channel, Discord, DiscordFault, Limit, Limits, Person
@@ -22,6 +21,11 @@ from rehearsal.discord import Channel, Discord, DiscordFault, Limit, Limits, Per
 LIMIT = Limit(5, 5.0)
 CONNECT_SECONDS = 30.0
 LATEST_END_SECONDS = 20.0
+NEWEST = 30
+"""Messages in which an end is looked for; all of a long run would keep the stand-in from its work.
+"""
+
+LAG_SECONDS = 0.05
 WORDS_PER_SECOND = (3.0, 10.0)
 LENGTH_SECONDS = (20.0, 60.0)
 TOGETHER_WORDS_PER_SECOND = (2.0, 3.2)
@@ -56,6 +60,8 @@ class Scene:
     places: list[Place]
     rng: Random
     over: bool = False
+    lags: list[float] = field(default_factory=list)
+    """By how much too late this process itself came to what it had to do, in seconds."""
 
     async def live(self) -> None:
         """People ask until it is `over`; then until the last answer stands there."""
@@ -66,6 +72,13 @@ class Scene:
                 else:
                     for person in place.people:
                         tasks.start_soon(self._ask, place, person)
+
+    async def watch_lag(self) -> None:
+        """Until cancelled; what this process is late, it measures as lateness of the bot."""
+        while True:
+            began = monotonic()
+            await anyio.sleep(LAG_SECONDS)
+            self.lags.append(monotonic() - began - LAG_SECONDS)
 
     async def _ask(self, place: Place, person: Person) -> None:
         await anyio.sleep(self.rng.uniform(0, 5))
@@ -91,8 +104,8 @@ class Scene:
         latest = monotonic() + seconds + LATEST_END_SECONDS
         while monotonic() < latest:
             await anyio.sleep(0.2)
-            messages = place.channel.messages.values()
-            if play.done_at is not None and seen(play, messages, ()).ended_at is not None:
+            newest = list(place.channel.messages.values())[-NEWEST:]
+            if play.done_at is not None and any(f"end-{play.tag}" in one.content for one in newest):
                 return
 
 
