@@ -23,12 +23,27 @@ def test_an_answer_is_seen_growing_and_stop_stops_it(window: Window, platform: W
     window.come_as("ada")
     window.ask("Tell me a long story")
     expect(window.answering).to_contain_text("sentence 3 ")
+    expect(window.stage).to_have_text("Writing…")
     first = len(window.answering.inner_text())
     expect(window.answering).to_contain_text("sentence 20 ")
     assert len(window.answering.inner_text()) > first
     window.stop.click()
     window.says("Stopped.")
     until(lambda: platform.models_at_work() == 0, seconds=4)
+
+
+def test_what_was_said_until_a_stop_stays_and_is_shown_once(window: Window) -> None:
+    window.come_as("abe")
+    window.ask("Tell me a long story")
+    expect(window.answering).to_contain_text("sentence 3 ")
+    window.stop.click()
+    expect(window.answer()).to_contain_text("sentence 3 ")
+    window.says("Stopped.")
+    expect(window.page.get_by_text("Tell me a long story").filter(visible=True)).to_have_count(3)
+    expect(window.answering).to_be_hidden()
+    window.page.get_by_role("button", name="Try again").click()
+    expect(window.answering).to_contain_text("sentence 1 ")
+    window.stop.click()
 
 
 def test_escape_stops_an_answer_too(window: Window, platform: WebBox) -> None:

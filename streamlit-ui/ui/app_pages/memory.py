@@ -137,29 +137,32 @@ def _unload(model: str) -> None:
 
 @st.fragment
 def _controls(models: list[str]) -> None:
-    model = st.selectbox("Model", models, placeholder="No model server answers.")
+    model = st.selectbox("Model", models, placeholder="No model server answers.") or ""
     with st.container(horizontal=True):
-        if st.button("Plan", help="What a load would do now. Nothing is done.", disabled=not model):
-            _plan(str(model))
-        if st.button("Load", type="primary", disabled=not model):
+        none = not model
+        wants_plan = st.button("Plan", help="What a load would do now.", disabled=none)
+        if st.button("Load", type="primary", disabled=none):
             _begin(
                 "POST",
-                f"/vram/load/{encoded(str(model))}",
+                f"/vram/load/{encoded(model)}",
                 asked=f"Loading {model}. It waits for its turn and for memory …",
                 told=words.loaded_line,
             )
-        if st.button("Unload", key="unload_chosen", disabled=not model):
-            _unload(str(model))
-        if st.button("Hold back", help="Nobody can load it until you allow it again."):
+        if st.button("Unload", key="unload_chosen", disabled=none):
+            _unload(model)
+        if st.button("Hold back", help="Nobody can load it any more.", disabled=none):
             _begin(
                 "POST",
-                f"/vram/admin/crashes/{encoded(str(model))}",
+                f"/vram/admin/crashes/{encoded(model)}",
                 asked=f"Holding {model} back …",
                 told=words.held_line,
             )
-        if st.button("Free what is idle"):
+    if wants_plan:
+        _plan(model)
+    with st.container(horizontal=True):
+        if st.button("Free what is idle", type="tertiary"):
             _begin("POST", "/vram/optimize", asked="Looking …", told=words.optimized_line)
-        if st.button("Compare with servers", help="Put our books right, should they differ."):
+        if st.button("Compare with the servers", type="tertiary"):
             _begin("POST", "/vram/admin/reconcile", asked="Asking …", told=words.reconciled_line)
 
 

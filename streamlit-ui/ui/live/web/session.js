@@ -82,6 +82,10 @@ export class Session {
     for (const id of here) {
       const ask = this.asks.get(id);
       if (ask?.done) this._forget(ask);
+      else if (ask?.failure?.code === "chat.cancelled" && ask.answer) {
+        ask.past = true; // what was said until then is kept by the brain
+        this._heard(ask, "past");
+      }
     }
     this.save();
   }
@@ -209,6 +213,10 @@ const HEARD = {
     session._heard(ask, "state");
   },
   delta(session, ask, { text }) {
+    if (ask.stage === "thinking") {
+      Object.assign(ask, { stage: "generating", detail: null });
+      session._heard(ask, "state");
+    }
     session._add(ask, "answer", "answer", text);
   },
   thinking(session, ask, { text }) {

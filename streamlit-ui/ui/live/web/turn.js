@@ -23,8 +23,9 @@ export class Turn {
     this._status.append(this._line, this._stop);
     this._failure = make("div", "failure", { role: "alert" });
     const said = make("div", "body", {}, this._thinking, this._answer, this._status, this._failure);
+    this._asked = message("user", "face", "You", question(ask));
     this.element.append(
-      message("user", "face", "You", question(ask)),
+      this._asked,
       message("assistant", "smart_toy", "Trollama", said),
     );
     this.restart();
@@ -33,6 +34,14 @@ export class Turn {
     this.draw();
     if (isOver(ask)) this.end();
     else this.show();
+    if (ask.past) this.past();
+  }
+
+  // The page draws what was asked and said; only why it ended is left here.
+  past() {
+    this._asked.hidden = true;
+    this._thinking.hidden = true;
+    this._answer.hidden = true;
   }
 
   restart() {

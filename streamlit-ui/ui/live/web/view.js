@@ -1,6 +1,6 @@
 // What the component shows: the turns of one conversation, the connection, notices.
 //
-// Pieces are collected and drawn once a frame. A screen reader hears stages and whole paragraphs
+// Pieces are collected and drawn twenty times a second. A screen reader hears stages and whole paragraphs
 // from a region of its own, not every piece.
 
 import { isOver } from "./session.js";
@@ -8,6 +8,7 @@ import { button, make, Turn } from "./turn.js";
 import { troubleOf } from "./wording.js";
 
 const NEAR_BOTTOM_PX = 80;
+const DRAW_MS = 50; // drawing costs far more than receiving, and nobody reads faster
 const HIDDEN_DRAW_MS = 500;
 const SAID_KEPT = 6;
 
@@ -19,6 +20,7 @@ export class View {
     this._turns = new Map();
     this._fresh = new Set();
     this._planned = false;
+    this._drawnAt = -Infinity;
     this._thinking = false;
     this._element = make("div", "live");
     this._list = make("div", "turns");
@@ -89,6 +91,7 @@ export class View {
     else if (change === "thinking") turn.think(piece);
     else if (change === "restart") turn.restart();
     else if (change === "state") this._say(turn.show());
+    else if (change === "past") turn.past();
     else if (change === "end") {
       turn.end();
       this._say(turn.ask.failure ? null : "The answer is complete.");
@@ -102,11 +105,15 @@ export class View {
     this._planned = true;
     const draw = () => {
       this._planned = false;
+      this._drawnAt = performance.now();
       for (const turn of this._fresh) turn.draw();
       this._fresh.clear();
       this._bottom.keep();
     };
+    const rest = this._drawnAt + DRAW_MS - performance.now();
+    // A hidden page has no frames.
     if (document.hidden) setTimeout(draw, HIDDEN_DRAW_MS);
+    else if (rest > 0) setTimeout(() => requestAnimationFrame(draw), rest);
     else requestAnimationFrame(draw);
   }
 
