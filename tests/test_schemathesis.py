@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import anyio.to_thread
 import pytest
@@ -20,6 +20,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 
 from brain.api.vram import page_cache
 from whole_platform import SERVICE_TOKEN, whole_platform
@@ -50,7 +51,7 @@ class Fuzz:
         """Rounds of calls until the time is over. Blocks."""
         until = monotonic() + SECONDS
         schema = schemathesis.openapi.from_dict(self.document)
-        operations = [found.ok() for found in schema.get_all_operations()]
+        operations = [cast("Ok[Any]", found).ok() for found in schema.get_all_operations()]
         for number in range(ROUNDS):
             for operation, token in zip(operations, self.tokens, strict=True):
                 if number and monotonic() > until:

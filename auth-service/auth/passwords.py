@@ -36,7 +36,13 @@ LINE = 16
 """Checks that may wait; at cost 12 on two busy cores the last one waits about 6 s."""
 
 COMMON = frozenset(files("auth").joinpath("common_passwords.txt").read_text("utf-8").split())
-"""What anybody would try first, case folded; what is shorter than `MIN_CHARS` needs no place."""
+"""What anybody would try first, case folded."""
+
+DISGUISES = str.maketrans("01345789@$!|+", "oleastbgasiit")
+"""Letters as people hide them in words: p@ssw0rd."""
+
+AROUND = "0123456789!?.,*#+-_=$@% "
+ROWS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "qwertzuiop", "azertyuiop")
 
 T = TypeVar("T")
 
@@ -83,10 +89,42 @@ def check_password(password: str, *, username: str, field: str = "password") -> 
     if len(password) > MAX_CHARS:
         raise Unfit(field, f"it may have at most {MAX_CHARS} characters")
     folded = canonical(password)
-    if folded == canonical(username):
-        raise Unfit(field, "it must not be the username")
-    if folded in COMMON or len(set(folded)) < 3:
+    if _is_made_of(folded, canonical(username)):
+        raise Unfit(field, "it must be more than the username")
+    if _is_first_tried(folded):
         raise Unfit(field, "this is one of the first passwords anybody would try")
+
+
+def _is_first_tried(folded: str) -> bool:
+    """
+    Whether it is on the list (NIST SP 800-63B, 5.1.1.2), also disguised: with digits and signs
+    around it, letters written as digits, or a word, a pattern or a row of keys repeated.
+    """
+    if folded in COMMON or len(set(folded)) < 3:
+        return True
+    core = folded.strip(AROUND)
+    if not core and _is_row(folded):
+        return True
+    candidates = {core, folded.translate(DISGUISES), core.translate(DISGUISES)}
+    return any(
+        word in COMMON or _is_row(word) or _once(word) in COMMON for word in candidates if word
+    )
+
+
+def _is_made_of(folded: str, username: str) -> bool:
+    """Whether it is the name with nothing but digits and signs around it, once or repeatedly."""
+    core = folded.strip(AROUND)
+    return username in (folded, core, _once(folded), _once(core))
+
+
+def _once(word: str) -> str:
+    """The part that `word` repeats: `abc` for `abcabcabc`, otherwise the word."""
+    return word[: (word + word).find(word, 1)]
+
+
+def _is_row(word: str) -> bool:
+    """Whether it runs along the alphabet, the digits or a row of keys, there or back."""
+    return len(word) > 2 and any(word in row or word in row[::-1] for row in ROWS)
 
 
 def _digest(password: str) -> bytes:
