@@ -167,3 +167,15 @@ def test_a_question_that_is_refused_stays_in_the_field(opened: AppTest) -> None:
     assert opened.chat_input[0].proto.value == "x" * 100_001
     opened.run()
     assert not opened.error
+
+
+def test_what_is_asked_in_discord_stands_there_until_it_has_ended(
+    opened: AppTest, talk: dict[str, Any]
+) -> None:
+    asked = {"request_id": "r2", "text": "From the thread", "surface": "discord"}
+    own = {"request_id": "r3", "text": "From this page", "surface": "web"}
+    talk["running"] = [asked, own]
+    opened.run()
+    assert len(opened.chat_message) == 3
+    assert opened.chat_message[2].text[0].value == "From the thread"
+    assert opened.chat_message[2].caption[0].value.startswith("Asked in Discord.")

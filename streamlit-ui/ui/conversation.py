@@ -84,6 +84,15 @@ class Message(Told):
     files: tuple[Annotated[SentFile, BeforeValidator(_named)], ...] = ()
 
 
+class Running(Told):
+    """A question without its end yet; `surface` is the door it was asked at."""
+
+    request_id: str
+    text: str
+    name: str | None = None
+    surface: str | None = None
+
+
 class Conversation(Told):
     """Who takes part and a stretch of messages, oldest first; `next` leads to older ones."""
 
@@ -95,6 +104,17 @@ class Conversation(Told):
     doors: tuple[Door, ...] = ()
     messages: tuple[Message, ...] = ()
     next: str | None = None
+    running: tuple[Running, ...] = ()
+
+    @property
+    def asked_elsewhere(self) -> tuple[Running, ...]:
+        """Questions of other doors; those of the web are drawn by the page that asked."""
+        return tuple(one for one in self.running if one.surface != "web")
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Differs when something was said or asked since, here or elsewhere."""
+        return (self.updated_at, *(one.request_id for one in self.asked_elsewhere))
 
 
 class Listed(Told):

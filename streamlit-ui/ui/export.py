@@ -22,7 +22,7 @@ def markdown(conversation: Conversation) -> str:
 
 def as_json(conversation: Conversation) -> str:
     """For programs: everything the brain tells about it."""
-    told = conversation.model_dump(mode="json", exclude={"next"})
+    told = conversation.model_dump(mode="json", exclude={"next", "running"})
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
 
 

@@ -7,12 +7,13 @@ import streamlit as st
 from shared.errors import BoundaryError
 from ui import trouble
 from ui.brain import Brain
-from ui.conversation import MadeFile, Message, SentFile
+from ui.conversation import MadeFile, Message, Running, SentFile
 from ui.markdown import for_streamlit, plain
 from ui.words import size, under_an_answer
 
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 AS_BEFORE = "Same model"
+DOORS = {"discord": "in Discord", "api": "by a program"}
 Again = Callable[[Message, str | None], None]
 """Asks a question once more, of the model named or as before."""
 
@@ -34,6 +35,17 @@ def show(
             _question(message, brain=brain, named=several)
         else:
             _answer(message, question, brain=brain, models=models, again=again, key=key)
+
+
+def show_elsewhere(running: tuple[Running, ...]) -> None:
+    """Questions that were asked at another door and are being answered there."""
+    for one in running:
+        door = DOORS.get(one.surface or "", "elsewhere")
+        with st.chat_message("user"):
+            st.text(one.text)
+            st.caption(
+                f"Asked {door}. The answer goes there, and stands here as soon as it has ended."
+            )
 
 
 def _question(message: Message, *, brain: Brain, named: bool) -> None:

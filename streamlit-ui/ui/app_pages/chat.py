@@ -16,6 +16,7 @@ from ui.parts import parts
 from ui.sign_in import SignIn
 
 LOOK_SECONDS = 10
+SOON_SECONDS = 2
 LOOKED = "looked"
 ENDED = "Your sign-in has ended. Send what you are writing, and it is kept while you log in again."
 FRESH_TOKEN_SECONDS = 20
@@ -40,12 +41,16 @@ def _read(brain: Brain, sign_in: SignIn, conversation_id: str) -> None:
     else:
         chat_menu.show(conversation, line, brain=brain)
         _past(conversation, brain)
-    drawn = None if conversation is None else conversation.updated_at
-    _look_again(brain, conversation_id, drawn=drawn, run=uuid4().hex)
+        past.show_elsewhere(conversation.asked_elsewhere)
+    drawn = None if conversation is None else conversation.state
+    expects = conversation is not None and conversation.asked_elsewhere
+    look = st.fragment(_look_again, run_every=SOON_SECONDS if expects else LOOK_SECONDS)
+    look(brain, conversation_id, drawn=drawn, run=uuid4().hex)
 
 
-@st.fragment(run_every=LOOK_SECONDS)
-def _look_again(brain: Brain, conversation_id: str, *, drawn: str | None, run: str) -> None:
+def _look_again(
+    brain: Brain, conversation_id: str, *, drawn: tuple[str, ...] | None, run: str
+) -> None:
     """Draw anew what was said at another door, and keep the sign-in of a page that lies open."""
     if st.session_state.get(LOOKED) != run:  # the page itself was run just now
         st.session_state[LOOKED] = run
@@ -55,7 +60,7 @@ def _look_again(brain: Brain, conversation_id: str, *, drawn: str | None, run: s
         newest = None if renewed else brain.conversation(conversation_id, limit=1)
     except BoundaryError:
         return  # the page tells when it is used
-    if renewed or (newest is not None and newest.updated_at != drawn):
+    if renewed or (newest is not None and newest.state != drawn):
         st.rerun()
 
 
