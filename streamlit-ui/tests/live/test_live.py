@@ -259,6 +259,28 @@ def test_text_of_a_model_is_text(page: Page, brain: Any, ask: Ask) -> None:
     assert page.locator(".answer").locator("img, script, a").count() == 0
 
 
+def test_pieces_that_come_close_together_are_drawn_together(
+    page: Page, brain: Any, ask: Ask
+) -> None:
+    asked = ask("Write much")
+    brain.answer(asked, "first ")
+    answer = page.locator(".answer")
+    expect(answer).to_have_text("first")
+    answer.evaluate(
+        """(answer) => {
+          window.drawings = 0;
+          window.began = performance.now();
+          const count = () => { window.drawings += 1; window.took = performance.now() - began; };
+          new MutationObserver(count).observe(answer, { childList: true, subtree: true });
+        }"""
+    )
+    for number in range(100):
+        brain.say("delta", ask_id=asked["ask_id"], attempt=1, text=f"word{number} ")
+    expect(answer).to_contain_text("word99")
+    drawings, took = page.evaluate("[drawings, took]")
+    assert drawings <= took / 50 + 1
+
+
 def test_who_scrolled_up_is_left_there(page: Page, brain: Any, ask: Ask) -> None:
     asked = ask("Write much")
     area = page.locator(".stMain")
