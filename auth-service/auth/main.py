@@ -5,6 +5,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from auth import VERSION
 from auth.api import accounts, errors, health, keys, links, oauth, operators
+from auth.api.no_store import NoStore
 from auth.wiring import Auth
 from shared.gate import Gate
 
@@ -22,6 +23,7 @@ def create_app(auth: Auth) -> FastAPI:
     app.add_middleware(
         Gate, allowed_origins=auth.allowed_origins, max_body_bytes=errors.MAX_BODY_BYTES
     )
+    app.add_middleware(NoStore)
     errors.install(app)
     app.include_router(health.router)
     app.include_router(accounts.router)

@@ -78,3 +78,21 @@ def test_a_refusal_is_a_sentence_and_a_code(
     assert refused.returncode == 1
     assert why in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_the_script_of_the_folder_uses_the_settings_of_the_clone(tmp_path: Path) -> None:
+    folder = tmp_path / "auth-service"
+    folder.mkdir()
+    script = Path(__file__).resolve().parents[1] / "setup_admin.py"
+    (folder / "setup_admin.py").write_text(script.read_text())
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
+    done = subprocess.run(
+        [
+            sys.executable, "setup_admin.py", "--username", "boss", "--password", "lovelace 1815",
+            "--display", "Admin User", "--email", "admin@example.com",
+        ],
+        cwd=folder, env={"BCRYPT_COST": "4"}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "data" / "trollama.db").is_file()

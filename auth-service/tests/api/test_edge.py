@@ -177,6 +177,12 @@ async def test_pages_of_other_origins_are_refused(service: Service) -> None:
     assert preflight.status_code == 200
 
 
+async def test_no_answer_may_be_kept_on_the_way(service: Service) -> None:
+    await service.register("ada")
+    for answer in (await service.login("ada"), await service.login("eve"), await service.me("x")):
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
 async def test_health_tells_of_the_parts(service: Service) -> None:
     report = await service.http.get("/health")
     assert report.status_code == 200
