@@ -18,14 +18,14 @@ log = structlog.get_logger("auth")
 GRACEFUL_SECONDS = 5
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until a signal comes."""
+async def serve(settings: Settings) -> int:
+    """Serve until a signal comes; the exit code."""
     async with AsyncExitStack() as stack:
         try:
             auth = await stack.enter_async_context(running(settings))
         except ValueError as wrong:
             log.error("auth.refused", message=str(wrong))
-            sys.exit(2)
+            return 2
         config = uvicorn.Config(
             create_app(auth),
             host=settings.bind_address,
@@ -42,14 +42,18 @@ async def serve(settings: Settings) -> None:
         # Uvicorn raises the signal again when it has stopped; without a receiver that would be the
         # end of the process before the store is closed.
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):
-            await uvicorn.Server(config).serve()
+            try:
+                await uvicorn.Server(config).serve()
+            except SystemExit as cannot_listen:  # a task group would make a group of it
+                return int(cannot_listen.code or 0)
+    return 0
 
 
 def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen (uvicorn's own)."""
     settings = load_settings(Settings)
     configure("auth-service", level=settings.log_level)
-    anyio.run(serve, settings)
+    sys.exit(anyio.run(serve, settings))
 
 
 if __name__ == "__main__":

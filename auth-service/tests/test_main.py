@@ -1,6 +1,7 @@
 """The service as a process of its own."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -54,6 +55,16 @@ def test_it_serves_until_told_to_stop_and_closes_its_store(
             process.kill()
     files = sorted(path.name for path in (tmp_path / "data").iterdir())
     assert files == ["trollama.db"]
+
+
+def test_a_port_in_use_is_said_and_no_crash(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        env = SECRETS | {"AUTH_PORT": str(taken.getsockname()[1])}
+        ended = subprocess.run(
+            COMMAND, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ended.returncode == 3
+    assert "Traceback" not in ended.stderr
 
 
 def wait_until_alive(address: str) -> None:
