@@ -131,3 +131,25 @@ async def test_who_may_not_ask_is_not_answered_later_either(world: Any) -> None:
     thread = await world.thread()
     await only(world, thread, 1)
     assert [one.name for one in discord.threads(discord.general)] == ["hello from grace"]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_memory_older_than_what_happened_doubles_nothing(world: Any, ended: bool) -> None:
+    """Killed before the file was written: the brain, or the buttons, know better."""
+    discord = world.discord
+    channel = await known(world)
+    file = world.folder / "data" / "discord.json"
+    await anyio.sleep(0.2)
+    before = file.read_text()
+    discord.dm(discord.ada, "count to 400")
+    if ended:
+        await only(world, channel, 2)
+    else:
+        await world.until(lambda: any(" 20 " in one.content for one in world.own(channel)))
+    await away(world)
+    file.write_text(before)
+    for message in channel.messages.values():
+        message.nonce = None  # Discord forgets them after minutes
+    await world.start_bot()
+    await anyio.sleep(0.5)
+    await only(world, channel, 2)
