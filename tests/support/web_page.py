@@ -13,14 +13,20 @@ from web_platform import WebBox
 SECONDS = 20.0
 expect.set_options(timeout=SECONDS * 1000)
 
-DROP = """(area, files) => {
+DROP = """async (field, files) => {
     const dropped = new DataTransfer();
     for (const { name, type, data } of files) {
         const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
         dropped.items.add(new File([bytes], name, { type }));
     }
+    const { x, y, width, height } = field.getBoundingClientRect();
+    const [left, top] = [x + width / 2, y + height / 2];
     for (const kind of ["dragenter", "dragover", "drop"]) {
-        area.dispatchEvent(new DragEvent(kind, { dataTransfer: dropped, bubbles: true }));
+        const below = document.elementFromPoint(left, top);  // the page shows a target by now
+        below.dispatchEvent(new DragEvent(kind, {
+            dataTransfer: dropped, bubbles: true, cancelable: true, clientX: left, clientY: top,
+        }));
+        await new Promise((done) => setTimeout(done, 150));
     }
 }"""
 
@@ -106,9 +112,7 @@ class Window:
             {"name": name, "type": kind, "data": b64encode(data).decode()}
             for name, kind, data in files
         ]
-        self.page.get_by_test_id("stChatInput").locator("input[type=file]").evaluate(
-            f"(input, files) => ({DROP})(input.parentElement, files)", told
-        )
+        self.page.get_by_test_id("stChatInput").evaluate(DROP, told)
 
     @property
     def turn(self) -> Locator:
@@ -146,7 +150,10 @@ class Window:
         return self.page.get_by_test_id("stSidebar")
 
     def go_to(self, name: str) -> None:
-        """Another page, by its link."""
+        """Another page, by its link; on a phone it is behind a button."""
+        opener = self.page.get_by_test_id("stExpandSidebarButton")
+        if opener.is_visible():
+            opener.click()
         self.sidebar.get_by_role("link", name=name).click()
 
     def choose(self, setting: str, wish: str) -> None:
