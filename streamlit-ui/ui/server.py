@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 import anyio
 import streamlit as st
+import structlog
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.web.bootstrap import load_config_options
 
 from shared.clock import SystemClock
@@ -22,6 +23,16 @@ from ui.api_client import Door
 from ui.config import Settings
 from ui.parts import parts
 
+log = structlog.get_logger(__name__)
+CRASHED = (
+    "Something went wrong inside Trollama; the operator finds it in the log. "
+    "Please reload this page."
+)
+GUARDS = [
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+]
 SCRIPT = Path(__file__).with_name("app.py")
 
 
@@ -35,6 +46,7 @@ def create_app(settings: Settings) -> st.App:
             Route("/health/live", _live, methods=["GET"]),
         ],
         middleware=[Middleware(SamePage, allowed_origins=settings.allowed_origins)],
+        on_script_error=_crashed,
     )
 
 
@@ -61,7 +73,7 @@ def options(settings: Settings) -> dict[str, Any]:
 
 class SamePage:
     """
-    Refuses what a page of another site sends (protocol section 2); it may hold the cookie's person.
+    Refuses what a page of another site sends (protocol section 2), and to be shown inside of one.
 
     Streamlit would ask a server on the internet for the address of this machine before it refuses.
     """
@@ -79,13 +91,26 @@ class SamePage:
             else:
                 await JSONResponse(refusal.body(), refusal.status)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *GUARDS]
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
 
     def _welcome(self, headers: Headers) -> bool:
         origin = headers.get("origin")
         if origin is None or origin.rstrip("/") in self._allowed_origins:
             return True
         return urlsplit(origin).netloc == headers.get("host")
+
+
+def _crashed(failure: Exception) -> bool:
+    """Say so, and tell Streamlit that it is said."""
+    log.error("page.crashed", exc_info=failure)
+    st.error(CRASHED)
+    return True
 
 
 async def _live(_: Request) -> JSONResponse:
