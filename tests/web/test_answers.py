@@ -1,22 +1,53 @@
 """Answers: how they come, how they look, and what can be done with them."""
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from playwright.sync_api import expect
 
 from made_files import picture
+from small_web import Answer, Site, html, serving
 from web_page import Window, until
 from web_platform import WebBox
 
 Open = Callable[..., Window]
+LOOPBACK = "127.0.0.0/8"
+JSON = {"Content-Type": "application/json"}
+
+
+class Searched(dict[str, Answer]):
+    """A site whose search finds its page about planets, whatever is asked."""
+
+    def get(self, path: str, default: Any = None) -> Any:
+        return super().get("/search" if path.startswith("/search?") else path, default)
 
 
 @pytest.fixture(scope="module")
-def settings() -> dict[str, str]:
-    return {"QUEUE_WORKERS": "2"}
+def site() -> Iterator[Site]:
+    """A small web: a search and a page."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(serving()) as one,
+    ):
+        page = {
+            "url": one.url("/planets"),
+            "title": "All planets",
+            "content": "Mars has two moons.",
+        }
+        found = Answer(json.dumps({"results": [page]}).encode(), headers=JSON)
+        page_text = html("Mars has two moons. " * 20, title="All planets")
+        one.paths = Searched({"/search": found, "/planets": page_text})
+        yield one
+
+
+@pytest.fixture(scope="module")
+def settings(site: Site) -> dict[str, str]:
+    return {"QUEUE_WORKERS": "2", "SEARCH_URL": site.url("").rstrip("/"), "FETCH_ALLOW": LOOPBACK}
 
 
 def test_an_answer_is_seen_growing_and_stop_stops_it(window: Window, platform: WebBox) -> None:
@@ -144,6 +175,14 @@ def test_a_file_that_an_answer_made_can_be_fetched(window: Window, tmp_path: Pat
     fetched = window.download(answer.get_by_role("button", name=re.compile(r"\.csv")))
     fetched.save_as(tmp_path / "planets.csv")
     assert (tmp_path / "planets.csv").read_text().splitlines()[:2] == ["planet,moons", "Earth,1"]
+
+
+def test_what_an_answer_rests_on_is_linked_below_it(window: Window, site: Site) -> None:
+    window.come_as("ivy")
+    answer = window.ask_and_wait(f"Please summarise {site.url('/planets')}")
+    link = answer.get_by_role("link", name="All planets")
+    expect(link).to_have_attribute("href", site.url("/planets"))
+    expect(link).to_have_attribute("target", "_blank")
 
 
 def test_below_an_answer_stands_who_gave_it_and_why(window: Window) -> None:

@@ -14,9 +14,9 @@ def order(answer: "Future[Any]", asked: str = "Loading a …") -> Order:
 def test_an_order_is_under_way_until_the_brain_answers() -> None:
     answer: Future[Any] = Future()
     one = order(answer)
-    assert one.under_way
+    before = one.under_way
     answer.set_result({"model": "a"})
-    assert not one.under_way
+    assert (before, one.under_way) == (True, False)
     assert one.outcome() == (True, "a is there.")
 
 
