@@ -86,10 +86,27 @@ async def test_a_disabled_admin_does_not_count_as_one(service: Service) -> None:
     assert (await patch(service, "boss", role="user")).status_code == 204
 
 
-async def test_of_two_admins_who_remove_each_other_one_stays(service: Service) -> None:
+async def test_of_two_admins_who_remove_each_other_at_once_one_stays(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await service.admin_token()
     await service.register("ada")
     await patch(service, "ada", role="admin")
+    query = service.auth.store.query
+    both_looked = anyio.Event()
+    looked: list[str] = []
+
+    async def query_together(table: str, pk: str, **how: Any) -> Any:
+        rows = await query(table, pk, **how)
+        if pk == "admins":
+            looked.append(pk)
+            if len(looked) == 2:
+                both_looked.set()
+            with anyio.fail_after(5):
+                await both_looked.wait()
+        return rows
+
+    monkeypatch.setattr(service.auth.store, "query", query_together)
     statuses: list[int] = []
 
     async def demote(name: str) -> None:
