@@ -11,6 +11,9 @@ frames each browser received, from Streamlit and from the brain. Only the last p
 different: the component, which reads the brain's socket itself, or `st.write_stream`, fed by a lean
 client of the same socket in the page's thread.
 
+Both pages run without Streamlit's collection of garbage after each run, which costs more than a
+run of the page itself.
+
 Aims: CPU of the Streamlit process at most 1/5, bytes at most 1/10 of `st.write_stream`. The brain
 does the same for both ways; its share is shown, and so is the browser's.
 Prints a table and writes `benchmarks/results/web-<time>.json`; exit status 1 when an aim is missed.
@@ -128,13 +131,13 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="one person, 250 tokens, one round")
+    parser.add_argument("--quick", action="store_true", help="one person, 500 tokens, one round")
     parser.add_argument("--tokens", type=int, default=0, help="of an answer")
     parser.add_argument("--per-second", type=int, default=50, help="tokens a second")
     parser.add_argument("--people", default="", help="at the same time, for example 1,4")
     parser.add_argument("--rounds", type=int, default=0, help="how often, the ways in turns")
     options = parser.parse_args()
-    options.tokens = options.tokens or (250 if options.quick else 800)
+    options.tokens = options.tokens or (500 if options.quick else 800)
     options.people = [
         int(n) for n in (options.people or ("1" if options.quick else "1,4")).split(",")
     ]
