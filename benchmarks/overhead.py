@@ -66,7 +66,7 @@ def _cell(
         *pinned(OTHER_CPU, options.nice), sys.executable, "-m", "bench.load",
         "--kind", running.kind, "--port", f"{running.port}", "--path", running.path,
         "--model", FAST if streams == 1 else SLOW, "--streams", f"{streams}",
-        "--seconds", f"{options.seconds}", "--run", run, "--token", running.token,
+        "--seconds", f"{options.seconds}", "--run", run, f"--token={running.token}",
         "--measured", measured, "--ours", ours,
     ]  # fmt: skip
     done = subprocess.run(

@@ -158,7 +158,7 @@ class SocketStream(asyncio.Protocol):
             "user_id": str(1_000 + person),
             "user_name": "bench",
             "conversation_id": f"bench-{self._client_id}-{ask_id}",
-            "text": PROMPT,
+            "text": f"{PROMPT} This is question {number} of person {person}.",
             "options": {"model": self._target.model},
         }
         self._asks[person, number] = Asked(monotonic_ns())

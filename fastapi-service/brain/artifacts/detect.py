@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from brain.artifacts.names import FILENAME, MARKDOWN, Format, formats, suffix_for_label
 from brain.artifacts.readers.filenames import suffix_of
-from brain.artifacts.wording import Language, Span, languages, normalised, pattern_of
+from brain.artifacts.wording import Language, Span, languages, normalised, pattern_of, words_of
 
 MAX_CHARS = 2_000
 """What is wished for stands at the beginning or the end of a long text."""
@@ -67,10 +67,14 @@ _Verdict = Literal["file", "change", "code", "unsure", "never"]
 
 def wish_of(text: str, earlier: Sequence[Earlier] = ()) -> Wish | Unsure | None:
     """Whether `text` asks for files; `earlier` are those of its conversation, oldest first."""
+    sentences = list(_sentences(text))
+    words = frozenset[str]().union(*(words_of(sentence) for sentence in sentences))
+    if not any(language.verbs.may_be_in(words) for language in languages()):
+        return None
     verdicts = {
         verdict
         for language in languages()
-        for sentence in _sentences(text)
+        for sentence in sentences
         for verdict in _verdicts(sentence, language, earlier)
     }
     if "never" in verdicts:

@@ -10,7 +10,7 @@ be made is named before the verb.
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +20,9 @@ CONCEPTS = (
     "make", "keep", "file", "into", "about", "ask", "self", "never", "code", "change", "refers",
     "take",
 )  # fmt: skip
+VERBS = ("make", "keep", "change")
+"""Without one of these no text asks for a file."""
+
 Span = tuple[int, int]
 """First character, and one behind the last."""
 
@@ -43,6 +46,7 @@ class Language:
     name: str
     verb_last: bool
     patterns: Mapping[str, re.Pattern[str]]
+    verbs: "Openings"
 
     def spans(self, concept: str, text: str) -> Sequence[Span]:
         """Where a normalised text mentions `concept`."""
@@ -51,6 +55,59 @@ class Language:
     def says(self, concept: str, text: str) -> bool:
         """Whether it is mentioned at all."""
         return self.patterns[concept].search(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """
+    One word of each entry of some lists: where a text has none of them, no entry is in it.
+
+    Telling so takes microseconds, where looking for every entry takes a third of a millisecond.
+    `anywhere`: some entry has no such word, so nothing can be told. `beyond_ascii`: the words are
+    not told apart, but each has other letters.
+    """
+
+    whole: frozenset[str] = frozenset()
+    beginnings: tuple[str, ...] = ()
+    anywhere: bool = False
+    beyond_ascii: bool = False
+
+    def may_be_in(self, words: Collection[str]) -> bool:
+        """Whether a normalised text of these words may hold an entry."""
+        return (
+            self.anywhere
+            or (self.beyond_ascii and not all(word.isascii() for word in words))
+            or not self.whole.isdisjoint(words)
+            or any(word.startswith(self.beginnings) for word in words)
+        )
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a normalised text."""
+    return frozenset(_WORD.findall(text))
+
+
+def openings_of(entries: Iterable[str], *, spaced: bool) -> Openings:
+    """The openings of `entries`, written as in the lists."""
+    if not spaced:
+        ascii_only = any(entry.isascii() for entry in entries)
+        return Openings(anywhere=ascii_only, beyond_ascii=not ascii_only)
+    telling = [_telling_word(normalised(entry)) for entry in entries]
+    return Openings(
+        whole=frozenset(word for word in telling if word and not word.endswith("*")),
+        beginnings=tuple({word[:-1] for word in telling if word.endswith("*")}),
+        anywhere="" in telling,
+    )
+
+
+def _telling_word(entry: str) -> str:
+    """A word of `entry` that any text with it has, `…*` a beginning; "" where there is none."""
+    words = [word for word in _WORD_OF_ENTRY.findall(entry) if not word.startswith("*")]
+    return next((word for word in words if not word.endswith("*")), words[0] if words else "")
+
+
+_WORD = re.compile(r"\w+")
+_WORD_OF_ENTRY = re.compile(r"\*?\w+\*?|\*")
 
 
 def normalised(text: str) -> str:
@@ -78,7 +135,8 @@ def _language(name: str, lists: dict[str, list[str]]) -> Language:
     unknown = set(lists) - set(CONCEPTS)
     assert not unknown, f"words/{name}.toml: {unknown}"
     patterns = {concept: pattern_of(lists.get(concept, []), spaced=spaced) for concept in CONCEPTS}
-    return Language(name, verb_last, patterns)
+    verbs = [entry for concept in VERBS for entry in lists.get(concept, [])]
+    return Language(name, verb_last, patterns, openings_of(verbs, spaced=spaced))
 
 
 def pattern_of(

@@ -193,8 +193,10 @@ class Completion:
             async for piece in pieces:
                 match piece:
                     case Text():
+                        draft.heard += piece.pieces
                         said.text(piece.text)
                     case Thinking():
+                        draft.heard += piece.pieces
                         said.thought(piece.text)
                     case Call():
                         said.calls.append(piece)
@@ -203,9 +205,9 @@ class Completion:
                         draft.lease = piece.lease
                         tell_status(tell, draft, stage="generating", model=piece.lease.spec.name)
                     case Finished():
-                        draft.finished = piece
+                        draft.ends(piece)
                 if said.size > MAX_ANSWER_CHARS:
-                    draft.finished = Finished(output_tokens=len(draft.pieces), truncated=True)
+                    draft.ends(Finished(truncated=True))
                     break
         return self._completed(draft, choice, said)
 

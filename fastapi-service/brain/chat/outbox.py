@@ -9,9 +9,10 @@ text, status lines) are dropped, oldest first, when a client takes too long; a g
 shows it. End frames and artifacts are kept; should even those pass their bound, the store still
 has every end frame.
 
-What is not sent yet is merged: a slow client gets fewer, longer pieces instead of losing some. More
-of a text that is being shown already goes out at most every `PACE_SECONDS`, so that the pieces of
-many answers for one client share their way; everything else goes at once.
+What is not sent yet is merged: a slow client gets fewer, longer pieces instead of losing some.
+Status lines and more of a text that is being shown already wait up to `PACE_SECONDS` for company,
+so that the frames of many answers for one client share their way; everything else goes at once and
+takes along what waits.
 """
 
 import secrets
@@ -39,7 +40,7 @@ MAX_PIECE_CHARS = 16_000
 """An unsent piece grows to this before the next one gets a number of its own."""
 
 PACE_SECONDS = 0.01
-"""Well under what a person notices between two pieces of a text."""
+"""Well under what a person notices."""
 
 
 class _Bell:
@@ -54,6 +55,10 @@ class _Bell:
     def silence(self) -> None:
         if self._event.is_set():
             self._event = anyio.Event()
+
+    @property
+    def rung(self) -> bool:
+        return self._event.is_set()
 
     async def wait(self) -> None:
         if not self._event.is_set():
@@ -104,7 +109,6 @@ class Reader:
         self.sent = sent
         self.resumed = resumed
         self.replaced = anyio.Event()
-        self._read_at = float("-inf")
 
     @property
     def session_id(self) -> str:
@@ -120,9 +124,8 @@ class Reader:
         outbox = self._outbox
         while True:
             await outbox.news.wait()
-            rest = self._read_at + PACE_SECONDS - anyio.current_time()
-            if rest > 0:
-                with anyio.move_on_after(rest):
+            if not outbox.hurry.rung:
+                with anyio.move_on_after(PACE_SECONDS):
                     await outbox.hurry.wait()
             if self.replaced.is_set():
                 await anyio.sleep_forever()
@@ -130,7 +133,6 @@ class Reader:
             outbox.news.silence()
             outbox.hurry.silence()
             if found:
-                self._read_at = anyio.current_time()
                 self.sent = outbox.sent = found[-1][0]
                 return found
 
@@ -151,7 +153,7 @@ class Outbox:
         self.sent = 0
         self.news = _Bell()
         self.hurry = _Bell()
-        """There is news that does not only go on with what is being shown."""
+        """There is news that does not wait for company."""
         self._last = 0
         self._light: dict[int, ToClient] = {}
         self._lasting: dict[int, ToClient] = {}
@@ -182,7 +184,7 @@ class Outbox:
             if isinstance(frame, Done | Failed):
                 del self._newest[ask_id]
         self._forget_the_oldest()
-        if not goes_on:
+        if not (goes_on or isinstance(frame, Queued | Status)):
             self.hurry.ring()
         self.news.ring()
 

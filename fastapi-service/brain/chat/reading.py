@@ -21,7 +21,7 @@ from brain.artifacts.reading import read_safely
 from brain.chat.draft import Draft, Tell, tell_progress, tell_status, your_turn
 from brain.context.enclosed import Enclosed
 from brain.context.window import room_for_prompt
-from brain.llm.messages import Heard, Image, Leased, Message, Prompt, Text
+from brain.llm.messages import Heard, Image, Leased, Message, Prompt, Text, Thinking
 from brain.llm.speaker import Speaker
 from brain.llm.tokens import estimate
 from brain.routing.router import Router
@@ -150,10 +150,10 @@ class Reading:
                 case Leased():
                     draft.begins(expected)
                 case Text(text=text):
-                    draft.heard += 1
+                    draft.heard += piece.pieces
                     pieces.append(text)
-                case _:
-                    draft.heard += 1
+                case Thinking():
+                    draft.heard += piece.pieces
 
         context = self._vram.spec(model).context_tokens
         finished = await self._speaker.speak(

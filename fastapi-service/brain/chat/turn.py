@@ -239,10 +239,12 @@ class Turn:
         def hear(piece: Heard) -> None:
             match piece:
                 case Text(text=text):
+                    draft.heard += piece.pieces
                     self._piece(draft, text, tell, shown=shown)
                     if draft.size > MAX_ANSWER_BYTES:
                         enough.cancel()  # it has lost itself; what it said so far is the answer
                 case Thinking(text=text):
+                    draft.heard += piece.pieces
                     self._thought(draft, text, tell, shown=shown)
                 case Leased(lease=lease):
                     draft.lease = lease
@@ -266,7 +268,6 @@ class Turn:
     def _piece(self, draft: Draft, text: str, tell: Tell, *, shown: bool) -> None:
         text = draft.joined(text)
         draft.size += len(text.encode())
-        draft.heard += 1
         if draft.first_token_at is None:
             draft.first_token_at = self._clock.now()
         draft.pieces.append(text)
@@ -274,7 +275,6 @@ class Turn:
             tell(Delta(ask_id=draft.job.ask_id, attempt=draft.claim.attempt, text=text))
 
     def _thought(self, draft: Draft, text: str, tell: Tell, *, shown: bool) -> None:
-        draft.heard += 1
         if draft.first_token_at is None:
             draft.first_token_at = self._clock.now()
             tell_status(tell, draft, "thinking", model=draft.choice.model if draft.choice else None)

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from brain.context.checkpoint import Checkpoint, fitting, notes, tokens_of
 from brain.context.conversation import Entry
-from brain.context.window import size_of
+from brain.context.window import most_tokens, size_of
 
 DUE_SHARE = 2
 """Summarised when what no checkpoint covers takes more than one part in two of the room …"""
@@ -60,6 +60,8 @@ def is_due(entries: Sequence[Entry], *, room: int) -> bool:
     """Whether `entries`, which no checkpoint covers, are too much for `room` tokens of prompt."""
     if len(entries) > DUE_ENTRIES:
         return True
+    if sum(most_tokens(entry) for entry in entries) <= room // DUE_SHARE:
+        return False
     return sum(size_of(entry) for entry in entries) > room // DUE_SHARE
 
 

@@ -1,8 +1,9 @@
 """
-A Strands agent for one request.
+Strands for one request: its agent loop where there are tools, its model alone where there are none.
 
-An agent serves one call at a time and costs under a millisecond, so each request has its own. It
-keeps no history beyond the request, retries nothing (the queue does), and prints nothing.
+An agent serves one call at a time, so each request has its own. It keeps no history beyond the
+request, retries nothing (the queue does), and prints nothing. Without tools there is nothing to
+loop over, and an agent would be 2 ms of every answer for nothing (docs/decisions/0017).
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -15,6 +16,7 @@ from strands.tools.executors import SequentialToolExecutor
 from strands.types.content import ContentBlock, Messages
 from strands.types.exceptions import EventLoopException, MaxTokensReachedException
 from strands.types.media import ImageFormat
+from strands.types.streaming import StreamEvent
 
 from brain.llm.chat_model import ChatModel
 from brain.llm.messages import Finished, Message
@@ -34,6 +36,8 @@ async def run(
 
     Raises the errors of `ChatModel`. Cancelling closes the connection to the server at once.
     """
+    if not tools:
+        return await _ask_once(model, system=system, messages=messages)
     agent = Agent(
         model=model,
         system_prompt=system or None,
@@ -66,6 +70,20 @@ async def run(
     return Finished(usage.input_tokens, usage.output_tokens, truncated)
 
 
+async def _ask_once(model: ChatModel, *, system: str, messages: Sequence[Message]) -> Finished:
+    usage = _Usage()
+    truncated = False
+    try:
+        async with aclosing(model.stream(_strands(messages), None, system or None)) as events:
+            async for event in events:
+                usage.add(event)
+                if "messageStop" in event:
+                    truncated = event["messageStop"]["stopReason"] == "max_tokens"
+    finally:
+        model.close()
+    return Finished(usage.input_tokens, usage.output_tokens, truncated)
+
+
 class _Usage:
     """Counts over all rounds of a request."""
 
@@ -73,9 +91,9 @@ class _Usage:
         self.input_tokens = 0
         self.output_tokens = 0
 
-    def add(self, event: dict[str, Any]) -> None:
-        usage = event.get("metadata", {}).get("usage")
-        if usage is not None:
+    def add(self, event: StreamEvent) -> None:
+        if "metadata" in event:
+            usage = event["metadata"]["usage"]
             self.input_tokens += usage["inputTokens"]
             self.output_tokens += usage["outputTokens"]
 

@@ -6,9 +6,10 @@ Ollama drops what the model thinks and fails on counts that are missing. Subclas
 asks for: `Agent` takes a `strands.models.Model`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, TypeVar
+from itertools import groupby
+from typing import Any, Literal, TypeVar, cast
 
 import orjson
 from pydantic import BaseModel
@@ -116,8 +117,8 @@ class ChatModel(Model):
         reader = self._dialect.reader(name)
         lines = self._connection.lines(self._dialect.path, body)
         async with aclosing(lines):
-            async for line in lines:
-                for said in reader.feed(line):
+            async for together in lines:
+                for said in joined(said for line in together for said in reader.feed(line)):
                     self._connection.spoke()
                     yield said
         stopped = False
@@ -147,6 +148,17 @@ class ChatModel(Model):
 
 def _end(text: str) -> int:
     return text.rfind("}") + 1
+
+
+def joined(pieces: Iterable[Said]) -> Iterator[Said]:
+    """The same with neighbours of one kind, text or thinking, made one."""
+    for kind, group in groupby(pieces, type):
+        if kind is Text or kind is Thinking:
+            same = cast(list[Text | Thinking], list(group))
+            whole = "".join(one.text for one in same)
+            yield same[0] if len(same) == 1 else kind(whole, sum(one.pieces for one in same))
+        else:
+            yield from group
 
 
 class _Blocks:

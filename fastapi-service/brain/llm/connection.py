@@ -5,14 +5,16 @@ One aiohttp session serves all requests: it keeps hundreds of streams apart at 4
 others collapse, and a new client for each call would cost 20 ms in its TLS context.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiohttp
 import orjson
 
 from brain.llm.errors import refusal
+from brain.llm.pace import Pace
 from brain.vram.errors import BackendFailed, BackendUnreachable
 from brain.vram.orchestrator import Server
 
@@ -46,14 +48,22 @@ class Connection:
     """One request at a time to one server about one model; `close` ends it at once."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, server: Server, model: str, patience: Patience
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        server: Server,
+        model: str,
+        patience: Patience,
+        pace: Pace,
     ) -> None:
         self._session = session
+        self._pace = pace
         self._server = server
         self._model = model
         self._patience = patience
         self._response: aiohttp.ClientResponse | None = None
         self._spoke = False
+        self._resumes: asyncio.TimerHandle | None = None
 
     def spoke(self) -> None:
         """The model said something: from here on the shorter limit holds."""
@@ -72,11 +82,13 @@ class Connection:
             self._response.close()
             self._response = None
 
-    async def lines(self, path: str, body: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+    async def lines(self, path: str, body: dict[str, Any]) -> AsyncGenerator[list[bytes], None]:
         """
         POST `body` and give the answer's lines, without their ends and without empty ones.
 
-        Raises `BackendUnreachable`, `BackendFailed`, and what `refusal` makes of an error status.
+        Lines that came together are given together; once the model has begun to speak, so are
+        those of a moment (`brain.llm.pace`). Raises `BackendUnreachable`, `BackendFailed`, and what
+        `refusal` makes of an error status.
         """
         self._spoke = False
         rest = b""
@@ -84,15 +96,32 @@ class Connection:
             response = await self._post(path, body)
             while chunk := await self._translated(response.content.readany()):
                 *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
-                    if line := line.strip():
-                        yield line
+                if lines := [line for line in map(bytes.strip, whole) if line]:
+                    yield lines
                 if len(rest) > MAX_LINE_BYTES:
                     raise BackendFailed(self._model, "the server sent a line without an end")
+                self._rest()
             if rest := rest.strip():
-                yield rest
+                yield [rest]
         finally:
+            if self._resumes is not None:
+                self._resumes.cancel()
             self.close()
+
+    def _rest(self) -> None:
+        """Read nothing for a moment, if many are answered and this one has begun."""
+        seconds = self._pace.rest_seconds if self._spoke else 0.0
+        connection = None if self._response is None else self._response.connection
+        transport = None if connection is None else cast(asyncio.Transport, connection.transport)
+        if seconds and transport is not None:
+            transport.pause_reading()
+            loop = asyncio.get_running_loop()
+            self._resumes = loop.call_later(seconds, transport.resume_reading)
+
+    @property
+    def _protocol(self) -> aiohttp.client_proto.ResponseHandler | None:
+        connection = None if self._response is None else self._response.connection
+        return None if connection is None else connection.protocol
 
     async def _post(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
         # The session's own timer for silence is moved with each read: a limit made anew around
@@ -114,10 +143,9 @@ class Connection:
         return response
 
     def _limit_silence(self, seconds: float) -> None:
-        connection = None if self._response is None else self._response.connection
-        if connection is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = seconds
-            connection.protocol.start_timeout()
+        if (protocol := self._protocol) is not None:
+            protocol.read_timeout = seconds
+            protocol.start_timeout()
 
     async def _translated(self, step: Awaitable[R]) -> R:
         try:

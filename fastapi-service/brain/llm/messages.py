@@ -137,16 +137,18 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer, about one token; whoever breaks off may count them."""
+    """A piece of the answer, made of `pieces` of the server's, each about one token."""
 
     text: str
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """A piece of what the model thinks before it answers, about one token."""
+    """A piece of what the model thinks before it answers, counted alike."""
 
     text: str
+    pieces: int = 1
 
 
 @dataclass(frozen=True, slots=True)

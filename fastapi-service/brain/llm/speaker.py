@@ -33,6 +33,7 @@ from brain.llm.messages import (
 )
 from brain.llm.ollama import OllamaDialect
 from brain.llm.openai import OpenAIDialect
+from brain.llm.pace import Pace
 from brain.llm.vectors import question, vectors_of
 from brain.vram.errors import ModelLost, ServerKind
 from brain.vram.orchestrator import Lease, Orchestrator, Progress, ignore
@@ -64,6 +65,7 @@ class Speaker:
         self._vram = vram
         self._clock = clock
         self._patience = Patience(first_token_seconds, token_gap_seconds)
+        self._pace = Pace()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -108,7 +110,7 @@ class Speaker:
             with self._observed(lease) as observed:
 
                 def noted(piece: Text | Thinking) -> None:
-                    observed.piece()
+                    observed.piece(piece)
                     hear(piece)
 
                 with _while_there(lease):
@@ -150,7 +152,7 @@ class Speaker:
             with self._observed(lease) as observed:
                 async with aclosing(pieces):
                     while (piece := await _next(pieces, lease)) is not None:
-                        observed.piece()
+                        observed.piece(piece)
                         yield piece
 
     @contextmanager
@@ -158,7 +160,8 @@ class Speaker:
         """Counts the pieces of an answer; a line in the log about them when they end."""
         observed = _Observed(self._clock)
         try:
-            yield observed
+            with self._pace.answer():
+                yield observed
         finally:
             log.info(
                 "model.spoke",
@@ -204,8 +207,9 @@ class Speaker:
         async with self._vram.lease(model) as lease:
             path, body = question(lease, texts)
             with _while_there(lease):
-                async with aclosing(self._connection(lease).lines(path, body)) as lines:
-                    return vectors_of(model, b"".join([line async for line in lines]))
+                async with aclosing(self._connection(lease).lines(path, body)) as batches:
+                    lines = [line async for batch in batches for line in batch]
+                    return vectors_of(model, b"".join(lines))
         raise AssertionError("a scope that swallows its cancellation has raised")
 
     def _model(
@@ -217,7 +221,11 @@ class Speaker:
     def _connection(self, lease: Lease) -> Connection:
         assert self._session is not None, "the speaker is used inside its `async with`"
         return Connection(
-            self._session, server=lease.server, model=lease.spec.name, patience=self._patience
+            self._session,
+            server=lease.server,
+            model=lease.spec.name,
+            patience=self._patience,
+            pace=self._pace,
         )
 
 
@@ -236,10 +244,10 @@ class _Observed:
         self.first_seconds: float | None = None
         self.count = 0
 
-    def piece(self) -> None:
+    def piece(self, piece: Piece | Call) -> None:
         if not self.count:
             self.first_seconds = self.seconds
-        self.count += 1
+        self.count += piece.pieces if isinstance(piece, Text | Thinking) else 1
 
     @property
     def seconds(self) -> float:

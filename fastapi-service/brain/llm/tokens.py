@@ -9,6 +9,7 @@ for each model by what its server really counted.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 Count = Callable[[str], int]
 """Tokens of a text."""
@@ -47,14 +48,26 @@ _CHARACTERS_A_TOKEN = {
 """A piece takes its length divided by this, rounded up."""
 
 
+REMEMBERED_CHARS = 4_000
+REMEMBERED = 1_024
+"""Estimates kept: a system prompt, a question and its answer are needed again within a turn."""
+
+
 def estimate(text: str) -> int:
     """Tokens of `text` alone, in a vocabulary of about 200,000."""
+    return _remembered(text) if len(text) <= REMEMBERED_CHARS else _estimated(text)
+
+
+def _estimated(text: str) -> int:
     total = 0
     for piece in _PIECE.finditer(text):
         kind = piece.lastgroup
         assert kind is not None, "every branch has a name"
         total += -int(-(piece.end() - piece.start()) // _CHARACTERS_A_TOKEN[kind])
     return total
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_estimated)
 
 
 def estimate_message(text: str, count: Count = estimate) -> int:

@@ -136,10 +136,16 @@ class Facts:
         return False
 
 
+def shortened(text: str) -> str:
+    """What is read of a text: its head and its tail. A shortened text stays as it is."""
+    if len(text) <= HEAD_CHARS + TAIL_CHARS:
+        return text
+    return f"{text[:HEAD_CHARS]} {text[1 - TAIL_CHARS :]}"
+
+
 def facts_of(text: str) -> Facts:
     """Read a text."""
-    if len(text) > HEAD_CHARS + TAIL_CHARS:
-        text = f"{text[:HEAD_CHARS]} {text[-TAIL_CHARS:]}"
+    text = shortened(text)
     prose, code = notation.without_code(text)
     plain = " ".join(normalised(prose).split())
     tokens = tokens_of(plain)

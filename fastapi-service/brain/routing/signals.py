@@ -8,9 +8,10 @@ the router model is asked. What is measured, and on which questions: benchmarks/
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from brain.routing.evidence import FAINT, Facts, Sign, facts_of, signs_in
+from brain.routing.evidence import FAINT, Facts, Sign, facts_of, shortened, signs_in
 from brain.routing.routes import RouteName, parse_route
 
 FOLLOW_UP_CONFIDENCE = 0.95
@@ -21,6 +22,8 @@ LEANING_WORDS = 12
 """Up to here a question that says "it" or "that" leans on the one before."""
 
 ALONE_WORDS = 3
+REMEMBERED = 256
+"""Questions whose reading is kept: those that are being answered."""
 
 
 class Decided(NamedTuple):
@@ -55,7 +58,12 @@ def decide(text: str, previous: str | None = None) -> Decided | None:
 
 
 def read(text: str, previous: str | None = None) -> Reading | None:
-    """As `decide`, with the signs that decided."""
+    """As `decide`, with the signs that decided. One question is read by several of its turn."""
+    return _read(shortened(text), None if previous is None else shortened(previous))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _read(text: str, previous: str | None) -> Reading | None:
     facts = facts_of(text)
     signs = signs_in(facts)
     own = _own(signs)
