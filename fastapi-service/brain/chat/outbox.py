@@ -184,7 +184,7 @@ class Outbox:
             if isinstance(frame, Done | Failed):
                 del self._newest[ask_id]
         self._forget_the_oldest()
-        if not (goes_on or isinstance(frame, Queued | Status)):
+        if not (goes_on or isinstance(frame, Status)):
             self.hurry.ring()
         self.news.ring()
 

@@ -44,12 +44,18 @@ UNREACHABLE_RETRY_SECONDS = 2.0
 
 @dataclass(slots=True)
 class _Work:
-    """A running attempt, and why it was stopped if somebody stopped it."""
+    """
+    A running attempt, and why it was stopped if somebody stopped it.
+
+    `untold` are its frames while its asker does not know yet that it was taken.
+    """
 
     claim: Claim
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     overdue: bool = False
     ending: bool = False
+    told: bool = True
+    untold: list[ToClient] = field(default_factory=list)
 
     def stop(self) -> None:
         if not self.ending:
@@ -118,6 +124,8 @@ class Worker:
 
     def note_queued(self, job: Job, *, detail: str | None = None) -> None:
         """This asker has just been told a position and why; tell it when that changes."""
+        if job.request_id in self._works:
+            self._tell_held_back(self._works[job.request_id])
         if self._queue.is_waiting(job.request_id):
             position = self._queue.position(job.request_id)
             self._positions.watch(job, told=position, detail=detail)
@@ -159,7 +167,8 @@ class Worker:
 
     async def _work(self, claim: Claim) -> None:
         job = claim.job
-        work = self._works[job.request_id] = _Work(claim)
+        work = self._works[job.request_id] = _Work(claim, told=not _begins_early(claim))
+        claim.kept.when_refused(work.scope.cancel)
         if self._queue.is_cancelled(job.request_id):
             work.stop()
         with structlog.contextvars.bound_contextvars(request_id=job.request_id):
@@ -178,6 +187,9 @@ class Worker:
         outcome: End | BoundaryError | None = None
         with work.scope:
             outcome = await self._try(work, draft)
+        if not await draft.claim.kept.settled():
+            return  # whoever asked was told that it was not taken, or that it was before
+        self._tell_held_back(work)
         if outcome is None:
             await self._stopped(work, draft)
         elif isinstance(outcome, BoundaryError):
@@ -189,7 +201,7 @@ class Worker:
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._heartbeats, work)
             try:
-                return await self._end_of(draft)
+                return await self._end_of(work, draft)
             except BoundaryError as failure:
                 return failure
             except Exception:
@@ -200,10 +212,15 @@ class Worker:
                 beside.cancel_scope.cancel()
         raise AssertionError("the block above returns or is cancelled")
 
-    async def _end_of(self, draft: Draft) -> End:
+    async def _end_of(self, work: _Work, draft: Draft) -> End:
         def tell(frame: ToClient) -> None:
-            self._show(draft.job, frame)
+            if work.told:
+                self._show(draft.job, frame)
+            else:
+                work.untold.append(frame)
 
+        if work.told:
+            await draft.claim.kept.wait()
         match draft.job.kind:
             case "reset" | "close":
                 return await self._orders.carry_out(draft.job)
@@ -216,6 +233,7 @@ class Worker:
         return self._turn.done(draft)
 
     async def _heartbeats(self, work: _Work) -> None:
+        await work.claim.kept.wait()
         while True:
             await self._clock.sleep(HEARTBEAT_SECONDS)
             try:
@@ -339,6 +357,12 @@ class Worker:
 
     # ------------------------------------------------------------------ telling and watching
 
+    def _tell_held_back(self, work: _Work) -> None:
+        work.told = True
+        for frame in work.untold:
+            self._show(work.claim.job, frame)
+        work.untold.clear()
+
     def _show(self, job: Job, frame: ToClient) -> None:
         self._outboxes.put(job.principal, job.client_id, frame)
 
@@ -365,3 +389,8 @@ class Worker:
                 continue
             for stored in worn_out:
                 self._tasks.start_soon(self._give_up, stored)
+
+
+def _begins_early(claim: Claim) -> bool:
+    """Whether work on it may begin while it is written: what is done first changes nothing."""
+    return claim.job.kind == "ask" and not claim.job.files and not claim.kept.is_kept

@@ -11,7 +11,8 @@ people share (`brain.jobs.order`), and that who needs a model which is in memory
 do not (`brain.jobs.overtaking`), also while one who runs waits for its model (`brain.jobs.slots`).
 What needs no model (reset, close) waits only for its own conversation.
 A job is in the store before `put` returns. A question that finds a free worker is stored as taken
-in the same write, which makes three store operations a message: put, read the history, end.
+in the same write, which makes three store operations a message: put, read the history, end. What
+comes before its first word is done meanwhile (`brain.jobs.kept`).
 
 Everything here runs in one event loop; what is decided is decided without an `await` in between.
 """
@@ -26,6 +27,7 @@ import structlog
 
 from brain.jobs.errors import QueueFull
 from brain.jobs.job import Job
+from brain.jobs.kept import Kept
 from brain.jobs.order import WITHOUT_MODEL, Place
 from brain.jobs.overtaking import Start
 from brain.jobs.repository import JobRepository, State, Stored
@@ -48,6 +50,7 @@ class Claim:
 
     job: Job
     attempt: int
+    kept: Kept = field(default_factory=Kept.already, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,10 @@ class JobQueue:
         """Wait for the next job that may start, and claim it."""
         while True:
             if self._ready:
-                return self._ready.popleft()
+                claim = self._ready.popleft()
+                if claim.kept.is_refused:
+                    continue
+                return claim
             start = self._schedule.next(self._clock.monotonic())
             if start is None:
                 await self._signal.wait()
@@ -355,9 +361,12 @@ class JobQueue:
     async def _keep(self, place: Place, start: Start | None) -> Placed:
         job = place.job
         self._arriving[job.request_id] = place
+        claim = Claim(job, 1, Kept())
         if start is not None:
             place.attempts = 1
             self._schedule.start(start)
+            self._ready.append(claim)
+            self._signal.set()
         kept, before = False, None
         try:
             with anyio.CancelScope(shield=True):  # a lost socket cancels nothing
@@ -370,13 +379,12 @@ class JobQueue:
             raise
         finally:
             del self._arriving[job.request_id]
+            claim.kept.settle(kept)
             if not kept:
                 self.forget(job.request_id)
         if before is not None:
             return self._again(before)
-        if start is not None:
-            self._ready.append(Claim(job, 1))
-        else:
+        if start is None:
             self._line.join(place)
         self._signal.set()
         return Placed(job.request_id, self.position(job.request_id))

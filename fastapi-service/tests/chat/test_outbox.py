@@ -93,16 +93,23 @@ async def test_only_more_of_a_shown_text_waits(
     assert [frame for _, frame in await read(reader)] == [delta("a2"), urgent]
 
 
-async def test_a_piece_after_a_pause_goes_at_once(
+async def test_a_status_waits_for_company_and_goes_with_it(
     outbox: Outbox, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("brain.chat.outbox.PACE_SECONDS", 0.1)
-    outbox.put(delta("a1"))
+    monkeypatch.setattr("brain.chat.outbox.PACE_SECONDS", 60.0)
+    status = Status(ask_id="a", stage="generating")
+    outbox.put(queued("a"))
     await read(reader)
-    await anyio.sleep(0.1)
-    outbox.put(delta("a2"))
-    with anyio.fail_after(0.05):
-        assert await reader.next_frames() == [(2, delta("a2"))]
+    outbox.put(status)
+    assert await nothing_for(reader)
+    outbox.put(delta("one"))
+    assert [frame for _, frame in await read(reader)] == [status, delta("one")]
+
+
+async def test_a_status_alone_goes_in_the_end(outbox: Outbox, reader: Reader) -> None:
+    status = Status(ask_id="a", stage="loading_model")
+    outbox.put(status)
+    assert [frame for _, frame in await read(reader)] == [status]
 
 
 async def test_pieces_do_not_jump_over_a_status_of_the_same_ask(

@@ -1,0 +1,112 @@
+"""Work on a question begins while it is written; nobody notices, whatever becomes of the write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import pytest
+
+from shared.errors import StoreUnavailable
+
+PIN = {"model": "rnj-1:8b"}
+
+
+class Gate:
+    """Holds every write that would take a job, until it is opened or told to fail."""
+
+    def __init__(self) -> None:
+        self.reached = anyio.Event()
+        self.opened = anyio.Event()
+        self.fails = False
+
+    @contextmanager
+    def before(self, platform: Any) -> Iterator[None]:
+        write = platform.store.write
+
+        async def held(*writes: Any) -> None:
+            self.reached.set()
+            await self.opened.wait()
+            if self.fails:
+                raise StoreUnavailable("test")
+            await write(*writes)
+
+        platform.store.write = held
+        try:
+            yield
+        finally:
+            self.opened.set()
+            platform.store.write = write
+
+
+def spoken(platform: Any) -> int:
+    """How often a model was asked to speak; to be loaded it is asked nothing."""
+    asked = platform.rehearsal.record.requests
+    return sum(bool(one.messages) for one in asked)
+
+
+def of(client: Any, ask_id: str) -> list[str]:
+    """The kinds of frames that were seen about this ask."""
+    return [frame["type"] for frame in client.seen if frame.get("ask_id") == ask_id]
+
+
+async def caught_up(client: Any) -> None:
+    """Everything the brain had to say so far has been seen."""
+    await anyio.sleep(0.05)
+    await client.send("ping")
+    await client.until(lambda frame: frame["type"] == "pong")
+
+
+async def test_nothing_is_told_and_no_model_speaks_before_the_question_is_kept(
+    platform: Any,
+) -> None:
+    gate = Gate()
+    async with platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            ask_id = await client.ask("hello", options=PIN)
+            await gate.reached.wait()
+            await caught_up(client)
+            assert of(client, ask_id) == []
+            assert spoken(platform) == 0
+            gate.opened.set()
+            done = await client.end_of(ask_id)
+    assert done["type"] == "done"
+    assert of(client, ask_id)[:2] == ["queued", "status"]
+
+
+async def test_a_question_that_is_not_taken_leaves_nothing_but_its_refusal(platform: Any) -> None:
+    gate = Gate()
+    gate.fails = True
+    async with platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            ask_id = await client.ask("hello", options=PIN)
+            await gate.reached.wait()
+            await caught_up(client)
+            gate.opened.set()
+            end = await client.end_of(ask_id)
+        assert end["code"] == "store.unavailable"
+        assert of(client, ask_id) == ["failed"]
+        assert spoken(platform) == 0
+        again = await client.end_of(await client.ask("hello again", options=PIN))
+    assert again["type"] == "done"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_cancel_while_it_is_written_is_one_end(platform: Any, fails: bool) -> None:
+    gate = Gate()
+    gate.fails = fails
+    async with platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            ask_id = await client.ask("hello", options=PIN)
+            await gate.reached.wait()
+            await client.send("cancel", ask_id=ask_id)
+            await caught_up(client)
+            gate.opened.set()
+            end = await client.end_of(ask_id)
+        await caught_up(client)
+    assert end["code"] in ("chat.cancelled", "store.unavailable")
+    assert of(client, ask_id).count("failed") == 1
+    assert spoken(platform) == 0
