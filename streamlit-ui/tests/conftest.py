@@ -40,6 +40,7 @@ class Platform:
 
     alive: set[str] = field(default_factory=set)
     registration: str = "open"
+    providers: tuple[str, ...] = ("password",)
     conversations: dict[str, dict[str, Any]] = field(default_factory=dict)
     week: dict[str, Any] = field(default_factory=dict)
     methods: list[dict[str, str]] = field(default_factory=lambda: [{"provider": "password"}])
@@ -63,7 +64,14 @@ class Platform:
         if path in self.broken:
             status, sentence = self.broken[path]
             return _refusal(status, sentence, retryable=status >= 500)
-        if path in ("/login", "/register", "/registration", "/health", "/health/live"):
+        if path in (
+            "/login",
+            "/register",
+            "/registration",
+            "/oauth/discord/sign-in",
+            "/health",
+            "/health/live",
+        ):
             return self._for_everybody(path, body)
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.alive:
             return _refusal(401, "This sign-in has been ended; please log in again.")
@@ -71,9 +79,13 @@ class Platform:
 
     def _for_everybody(self, path: str, body: Any) -> Response:
         if path == "/registration":
-            return JSONResponse({"registration": self.registration})
+            return JSONResponse(
+                {"registration": self.registration, "providers": list(self.providers)}
+            )
         if path == "/register":
             return JSONResponse({"user_id": "u1"}, 201)
+        if path == "/oauth/discord/sign-in":
+            return JSONResponse(self._session())
         if path == "/login":
             if body["password"] != PASSWORD:
                 return _refusal(401, "Wrong username or password.")

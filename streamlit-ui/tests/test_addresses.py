@@ -20,4 +20,4 @@ def test_a_public_address_wins() -> None:
     public = "https://brain.example/trollama/"
     socket = chat_socket("http://127.0.0.1:8501", public_url=public, brain_port=8001)
     assert socket == "wss://brain.example/trollama/ws/chat"
-    assert browser_base("", public_url=public, brain_port=1) == "https://brain.example/trollama"
+    assert browser_base("", public_url=public, port=1) == "https://brain.example/trollama"

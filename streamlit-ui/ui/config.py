@@ -32,6 +32,9 @@ class Settings(CommonSettings):
     auth_url: Url = "http://127.0.0.1:8002"
     """Where this process reaches auth-service; unset, it follows `AUTH_PORT`."""
 
+    auth_public_url: Url | None = None
+    """Where browsers reach auth-service; unset: the page's own host, at `AUTH_PORT`."""
+
     public_url: Url | None = None
     """Where browsers reach the brain; unset: the page's own host, at `BRAIN_PORT`."""
 

@@ -1,10 +1,12 @@
 """Who uses this page: kept in the script's state, and in a cookie over a reload."""
 
+from typing import Any
+
 import streamlit as st
 
 from shared.errors import AuthRequired, BoundaryError, Upstream
 from shared.http import Refused
-from ui import browser, chat_state
+from ui import browser, chat_state, discord
 from ui.parts import parts
 from ui.sign_in import SignIn, sign_in_of
 
@@ -70,8 +72,12 @@ def renewed(*, refused: str | None = None) -> bool:
 
 def log_in(username: str, password: str) -> None:
     """Begin a sign-in. Raises what auth-service refuses."""
-    answer = parts().auth.post("/login", json={"username": username, "password": password})
-    _begin(sign_in_of(str(answer["access_token"]), answer["user"]))
+    _begin_with(parts().auth.post("/login", json={"username": username, "password": password}))
+
+
+def log_in_by_discord(consent: dict[str, str]) -> None:
+    """The same for somebody who consented in Discord and whose account is linked."""
+    _begin_with(parts().auth.post("/oauth/discord/sign-in", json=consent))
 
 
 def replace(answer: dict[str, object]) -> None:
@@ -116,10 +122,15 @@ def why_over() -> str | None:
 
 def carry_out() -> None:
     """Have the browser do what was decided; first on every page, a reload may come soon."""
-    keep: browser.Keep | None = st.session_state.get(KEEP)
+    orders = (st.session_state.get(KEEP), discord.keep())
+    keeps = [order for order in orders if order is not None]
     folds = chat_state.times_moved()
-    if keep is not None or folds:
-        browser.obey(keep, folds=folds)
+    if keeps or folds:
+        browser.obey(keeps, folds=folds)
+
+
+def _begin_with(answer: dict[str, Any]) -> None:
+    _begin(sign_in_of(str(answer["access_token"]), answer["user"]))
 
 
 def _begin(sign_in: SignIn) -> None:

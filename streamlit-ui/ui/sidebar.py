@@ -88,7 +88,7 @@ def brain_url() -> str:
     """Where the person's own programs reach the brain."""
     settings = parts().settings
     return browser_base(
-        st.context.url or "", public_url=settings.public_url, brain_port=settings.brain_port
+        st.context.url or "", public_url=settings.public_url, port=settings.brain_port
     )
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import chat_state, session, sidebar, trouble
+from ui import chat_state, discord, session, sidebar, trouble
 from ui.accounts import Accounts, Code, Key, Method
 from ui.brain import Brain
 from ui.markdown import plain
@@ -24,11 +24,21 @@ def page() -> None:
     st.title("Account", anchor=False)
     role = "an admin" if sign_in.role == "admin" else "a user"
     st.markdown(f"**{plain(sign_in.name)}**, username {plain(sign_in.username)}, {role}.")
+    _come_back(sign_in)
     _discord(accounts, [one for one in methods if one.provider == DISCORD])
     _keys(accounts)
     if any(one.provider == "password" for one in methods):
         _password(accounts)
     _ways_out(sign_in, accounts)
+
+
+def _come_back(sign_in: SignIn) -> None:
+    """From Discord, where the person consented, or did not."""
+    if error := discord.take_error():
+        st.error(error)
+    consent = discord.take_consent()
+    if consent and trouble.attempt(lambda: discord.link(sign_in, consent)):
+        st.rerun()
 
 
 def _discord(accounts: Accounts, linked: list[Method]) -> None:
@@ -42,6 +52,8 @@ def _discord(accounts: Accounts, linked: list[Method]) -> None:
         "Link your Discord account, and your conversations, budget and files are the same there "
         "and here."
     )
+    if discord.is_offered(parts().auth.get("/registration")):
+        discord.offer("Link in the browser", path="account")
     if st.button("Get a code", type="primary"):
         trouble.attempt(lambda: st.session_state.__setitem__(CODE, accounts.link_code()))
     code: Code | None = st.session_state.get(CODE)

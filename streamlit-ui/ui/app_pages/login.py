@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from shared.http import Refused
-from ui import session, trouble
+from ui import discord, session, trouble
 from ui.parts import parts
 
 Registration = Literal["open", "invite", "closed"]
@@ -17,7 +16,15 @@ def page() -> None:
     st.title("🧌 Trollama")
     if why := session.why_over():
         st.info(why)
-    registration = who_may_register()
+    if error := discord.take_error():
+        st.error(error)
+    consent = discord.take_consent()
+    if consent and _worked(lambda: session.log_in_by_discord(consent)):
+        st.rerun()
+    answer: dict[str, Any] = parts().auth.get("/registration")
+    registration: Registration = answer["registration"]
+    if discord.is_offered(answer):
+        discord.offer("Continue with Discord")
     if registration == "closed":
         _log_in()
         st.caption("Accounts are made by the operator here; please ask them for one.")
@@ -27,15 +34,6 @@ def page() -> None:
         _log_in()
     with new:
         _register(invited=registration == "invite")
-
-
-def who_may_register() -> Registration:
-    """What auth-service says; open where it says nothing. Raises `Upstream`."""
-    try:
-        answer: dict[str, Any] = parts().auth.get("/registration")
-    except Refused:
-        return "open"
-    return answer["registration"]  # type: ignore[no-any-return]  # one of three words
 
 
 def _log_in() -> None:

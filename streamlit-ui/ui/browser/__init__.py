@@ -5,7 +5,7 @@ The cookie is written by the page itself, which holds the token anyway: the live
 the brain's socket with it. It goes to no other site (`SameSite=Strict`) and is in no address.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ class Keep:
     number: int
     token: str
     seconds: int
+    cookie: str = COOKIE
 
 
 @cache
@@ -36,11 +37,11 @@ def kept() -> str | None:
     return st.context.cookies.get(COOKIE) or None
 
 
-def obey(keep: Keep | None, *, folds: int) -> None:
+def obey(keeps: Sequence[Keep], *, folds: int) -> None:
     """
     Have the browser carry out the newest orders; each once, however often this is called.
 
     `folds` rises whenever a narrow page is to show what was chosen in its sidebar.
     """
-    data = {"cookie": COOKIE, "keep": None if keep is None else asdict(keep), "folds": folds}
+    data = {"keeps": [asdict(one) for one in keeps], "folds": folds}
     _component()(key="browser", data=data, height=1)

@@ -1,18 +1,20 @@
 // An order is carried out once: another tab may have changed the cookie since, and the person may
 // have opened the sidebar again.
 const NARROW = "(max-width: 768px)"; // where Streamlit lays the sidebar over the page
-let kept = 0;
+const kept = {}; // the number of the newest order, by cookie
 let folded = 0;
 
 export default function ({ data }) {
-  if (data.keep && data.keep.number > kept) keep(data.cookie, data.keep);
+  for (const order of data.keeps) {
+    if (order.number > (kept[order.cookie] ?? 0)) keep(order);
+  }
   if (data.folds > folded) fold(data.folds);
 }
 
-function keep(name, { number, token, seconds }) {
-  kept = number;
+function keep({ cookie, number, token, seconds }) {
+  kept[cookie] = number;
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `${name}=${token}; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
+  document.cookie = `${cookie}=${token}; Path=/; SameSite=Strict; Max-Age=${seconds}${secure}`;
 }
 
 function fold(number) {
