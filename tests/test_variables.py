@@ -405,6 +405,26 @@ async def _registration(stage: Stage) -> None:
             assert (await http.post("/register", json=person)).status_code == status
 
 
+@shows("DISCORD_CLIENT_ID", "DISCORD_CLIENT_SECRET", "AUTH_PUBLIC_URL")
+async def _discord_sign_in(stage: Stage) -> None:
+    given = {
+        "DISCORD_CLIENT_ID": "4711",
+        "DISCORD_CLIENT_SECRET": "from-discord",
+        "AUTH_PUBLIC_URL": "https://chat.example.org/auth",
+    }
+    asked = {"return_to": "http://localhost:8501/", "challenge": "c" * 43}
+    async with stage.auth(**given) as running, running.http() as http:
+        answer = await http.get("/oauth/discord/start", params=asked)
+    location = answer.headers["location"]
+    assert "client_id=4711" in location
+    assert "https%3A%2F%2Fchat.example.org%2Fauth%2Foauth%2Fdiscord%2Fcallback" in location
+    assert "from-discord" not in location
+    async with stage.auth() as running, running.http() as http:
+        assert (await http.get("/oauth/discord/start", params=asked)).status_code == 404
+    with pytest.raises(ValueError, match="set both or neither"):
+        stage.settings(auth, DISCORD_CLIENT_ID="4711")
+
+
 @shows("CLI_LOGIN_FILE")
 async def _cli_login_file(stage: Stage) -> None:
     chosen = stage.folder / "login.json"
