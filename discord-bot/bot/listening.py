@@ -101,7 +101,9 @@ class Listener:
             return
         if await self.platform.is_admin(user_id) and self.chat.stop(ask_id, user_id, is_admin=True):
             return
-        await interaction.followup.send(texts.NOTHING_TO_CANCEL, ephemeral=True)
+        running = self.chat.is_running(ask_id)
+        words = texts.NOT_YOURS if running else texts.NOTHING_TO_CANCEL
+        await interaction.followup.send(words, ephemeral=True)
 
     async def _offer_models(self, interaction: discord.Interaction[Any], ask_id: str) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -126,6 +128,10 @@ class Listener:
             message = await home.fetch_message(question.message_id)
         except discord.HTTPException:
             await interaction.followup.send(texts.TOO_LATE, ephemeral=True)
+            return
+        presser = interaction.user.id
+        if presser != message.author.id and not await self.platform.is_admin(presser):
+            await interaction.followup.send(texts.NOT_YOURS, ephemeral=True)
             return
         self.chat.ask(
             message,

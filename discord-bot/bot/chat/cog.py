@@ -28,7 +28,7 @@ from bot.chat.books import Opened, remember
 from bot.chat.delivery import Delivery, Gone, Undelivered
 from bot.chat.hearing import ask_of, facts_of, is_said, words_of
 from bot.chat.live_answer import Fetch, LiveAnswer
-from bot.chat.places import open_thread, say, tell
+from bot.chat.places import may_write, open_thread, say, say_privately, tell
 from bot.chat.screen import Screen
 from bot.link import Link
 from bot.memory import Memory
@@ -120,7 +120,14 @@ class Chat:
             return False
         log.info("message.heard", because=decision.because, missed=missed)
         target = channel_id
-        if decision.does == "open_thread":
+        here, in_threads = may_write(message)
+        in_threads = in_threads and decision.does == "open_thread"
+        if not (here or in_threads):
+            if not message.author.bot:
+                place = f"<#{channel_id}>"
+                await say_privately(self.delivery, message, texts.MAY_NOT_WRITE.format(place))
+            return False
+        if in_threads:
             target = await open_thread(self.delivery, message, title_of(words.text))
         self._joined.add(target)
         if self._knows(QuestionId(target, channel_id, message.id)):
@@ -152,7 +159,8 @@ class Chat:
             message, own.id, question, options=options, max_file_size_mb=self.max_file_size_mb
         )
         answer = self._answer(question, message.author.id)
-        answer.reply = target == message.channel.id and message.guild is not None
+        several = any(one.answer.channel_id == target for one in self._open.values())
+        answer.reply = target == message.channel.id and (message.guild is not None or several)
         self._open[answer.ask_id] = Opened(answer, ask, message.content)
         remember(self._newest, target, message.id)
         if instead_of is not None:
@@ -236,6 +244,10 @@ class Chat:
                 self.link.cancel(ask_id)
                 return True
         return False
+
+    def is_running(self, ask_id: str) -> bool:
+        """Whether this question has no end yet."""
+        return ask_id in self._open
 
     def stop(self, ask_id: str, user_id: int, *, is_admin: bool) -> bool:
         """Stop this question if it is this person's; whether it was."""

@@ -208,6 +208,16 @@ class LiveAnswer:
         return not undelivered
 
     async def _draw_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
+        """With its files, or where those are refused without them and a line that says so."""
+        try:
+            await self._place_the_last(at, text, files)
+        except Gone:
+            if not files:
+                raise
+            self.screen.files_refused = True
+            await self._place_the_last(at, self.screen.messages()[-1], ())
+
+    async def _place_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
         if at >= len(self.shown):
             await self._send(at, text, last=True, files=files)
         elif await self.delivery.turn_to_end(self.channel_id) == "send":

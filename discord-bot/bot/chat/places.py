@@ -12,6 +12,29 @@ THREAD_ARCHIVES_AFTER_MINUTES: Literal[1440] = 1440
 ALREADY_HAS_A_THREAD = 160004
 
 
+def may_write(message: discord.Message) -> tuple[bool, bool]:
+    """Whether we may write where `message` stands, and in threads there, as far as we know."""
+    if message.guild is None or isinstance(message.channel, discord.PartialMessageable):
+        return True, True
+    allowed = message.channel.permissions_for(message.guild.me)
+    in_threads = allowed.send_messages_in_threads
+    if isinstance(message.channel, discord.Thread):
+        return in_threads, in_threads
+    return allowed.send_messages, in_threads and allowed.create_public_threads
+
+
+async def say_privately(delivery: Delivery, message: discord.Message, text: str) -> None:
+    """Tell who wrote `message`, because we may not write there."""
+
+    async def call(_: discord.Client) -> None:
+        await message.author.send(text)
+
+    try:
+        await delivery.call("say_privately", call)
+    except (Gone, Undelivered):
+        log.info("message.not_sent")
+
+
 async def open_thread(delivery: Delivery, message: discord.Message, name: str) -> int:
     """The id of the thread below `message`, or of its channel where we may not open one."""
 

@@ -26,6 +26,9 @@ class Screen:
 
     attempt: int = 0
     end: Done | Failed | None = None
+    files_refused: bool = False
+    """Whether the files cannot be attached where the answer stands."""
+
     closing_words: str | None = None
     """What is said instead of the end's own words."""
 
@@ -85,6 +88,7 @@ class Screen:
                 return _with_lines(bodies, [words])
             case Done():
                 lines = [texts.WHOLE_ANSWER] if self.whole_answer_as_file else []
+                lines = [texts.FILES_REFUSED] if self.files_refused else lines
                 lines += map(texts.of_source, self.end.sources[:MAX_SOURCES])
                 lines.append(texts.footer(self.end))
                 bodies = self._bodies()[:MAX_MESSAGES] if self.text.strip() else [texts.NO_WORDS]

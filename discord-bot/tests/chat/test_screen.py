@@ -132,6 +132,14 @@ def test_a_failure_that_may_pass_says_to_try_again() -> None:
     assert shown(said) == ["⚠️ Please try again later."]
 
 
+def test_files_that_are_refused_are_named_instead_of_awaited() -> None:
+    screen = Screen(1900)
+    screen.take(done("Here."))
+    screen.files_refused = True
+    (message,) = screen.messages()
+    assert message.startswith("Here.\n⚠️ I may not attach files here.")
+
+
 def test_nothing_follows_an_end() -> None:
     assert shown(failed(), delta("4"), done()) == ["⚠️ It broke."]
 
