@@ -1,6 +1,7 @@
 """A brain that is asked to stop says so to whoever is connected."""
 
 import signal
+import socket
 from typing import Any
 
 import pytest
@@ -28,3 +29,14 @@ async def test_who_is_connected_hears_that_the_brain_stops_and_gets_the_answer_l
     async with box.bot() as client:
         await client.hello("bot")
         assert (await client.end_of(ask_id))["type"] == "done"
+
+
+@pytest.mark.parametrize("name", ["auth", "brain"])
+def test_a_service_that_cannot_listen_ends_with_its_own_exit_code(box: Any, name: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", box.ports[name]))
+        taken.listen()
+        with pytest.raises(AssertionError, match="not live"):
+            box.start(name)
+    assert box.processes[name].wait(20) == 3
+    assert b"Traceback" not in (box.folder / f"{name}.log").read_bytes()

@@ -24,8 +24,8 @@ GRACEFUL_SECONDS = 5
 SUPERSEDED = 4
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until a signal comes or another brain takes over."""
+async def serve(settings: Settings) -> int:
+    """Serve until a signal comes or another brain takes over; the exit code."""
     async with running(settings) as brain:
         config = uvicorn.Config(
             create_app(brain),
@@ -47,7 +47,11 @@ async def serve(settings: Settings) -> None:
         # Uvicorn raises the signal again when it has stopped; without a receiver that would end the
         # process before the store and the connections to the model servers are closed.
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):
-            await PoliteServer(config, brain.outboxes).serve()
+            try:
+                await PoliteServer(config, brain.outboxes).serve()
+            except SystemExit as cannot_listen:  # a task group would make a group of it
+                return int(cannot_listen.code or 0)
+    return 0
 
 
 def main() -> None:
@@ -55,7 +59,7 @@ def main() -> None:
     settings = load_settings(Settings)
     configure("fastapi-service", level=settings.log_level)
     try:
-        _serve_until_superseded(settings)
+        sys.exit(_serve_until_superseded(settings))
     except (ProfileError, ServersFileError, ValueError) as wrong:
         print(f"Cannot start ({_variable(wrong)}): {wrong}", file=sys.stderr)  # noqa: T201 - the operator's sentence
         sys.exit(2)
@@ -71,12 +75,12 @@ def _variable(wrong: Exception) -> str:
             return "see .env"
 
 
-def _serve_until_superseded(settings: Settings) -> None:
+def _serve_until_superseded(settings: Settings) -> int:
     try:
-        anyio.run(serve, settings, backend_options={"use_uvloop": sys.platform != "win32"})
+        return anyio.run(serve, settings, backend_options={"use_uvloop": sys.platform != "win32"})
     except* Superseded:
         log.error("brain.superseded", message="Another brain uses this store; this one stops.")
-        sys.exit(SUPERSEDED)
+    return SUPERSEDED
 
 
 if __name__ == "__main__":
