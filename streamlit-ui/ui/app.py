@@ -3,7 +3,7 @@
 import streamlit as st
 
 from shared.errors import BoundaryError
-from ui import session, sidebar, trouble
+from ui import chat_state, session, sidebar, trouble
 from ui.app_pages import account, chat, login, memory, settings
 from ui.sign_in import SignIn
 
@@ -38,6 +38,7 @@ def show() -> None:
         return
     pages = pages_for(sign_in)
     page = st.navigation(list(pages.values()), position="hidden")
+    chat_state.turn_to(page.title)
     session.carry_out()
     trouble.guarded(page.run)
     if sign_in is not None:

@@ -14,6 +14,7 @@ DRAFT = "draft"
 UNSENT = "unsent"
 REFUSAL = "refusal"
 MOVED = "times_moved"
+PAGE = "page"
 WRITTEN = "written"
 """The key of the field people write into."""
 
@@ -44,8 +45,15 @@ def ask(question: Question) -> None:
     st.query_params[PARAMETER] = question.conversation_id
 
 
+def turn_to(page: str) -> None:
+    """Note which page the person is on; another one is a move as well."""
+    if st.session_state.setdefault(PAGE, page) != page:
+        st.session_state[PAGE] = page
+        st.session_state[MOVED] = times_moved() + 1
+
+
 def times_moved() -> int:
-    """How often the person chose another conversation."""
+    """How often the person chose another conversation or page."""
     moved: int = st.session_state.get(MOVED, 0)
     return moved
 

@@ -52,3 +52,12 @@ def test_conversations_are_behind_a_button(phone: Window) -> None:
     expect(phone.sidebar.get_by_role("button", name="New conversation")).not_to_be_in_viewport()
     phone.page.get_by_test_id("stExpandSidebarButton").click()
     expect(phone.sidebar.get_by_role("button", name="New conversation")).to_be_in_viewport()
+
+
+def test_a_page_that_is_chosen_is_shown_and_the_list_folds_away(phone: Window) -> None:
+    phone.go_to("Settings")
+    expect(phone.page.get_by_role("button", name="Save")).to_be_visible()
+    expect(phone.sidebar.get_by_role("link", name="Account")).not_to_be_in_viewport()
+    phone.go_to("Account")
+    expect(phone.page.get_by_role("button", name="Get a code")).to_be_visible()
+    expect(phone.sidebar.get_by_role("link", name="Account")).not_to_be_in_viewport()
