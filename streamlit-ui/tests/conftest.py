@@ -38,6 +38,9 @@ class Platform:
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     """Method, path and body of every call that changes something."""
 
+    addresses: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """By path: from where a call is said to come, and with which service token."""
+
     alive: set[str] = field(default_factory=set)
     registration: str = "open"
     providers: tuple[str, ...] = ("password",)
@@ -61,6 +64,8 @@ class Platform:
         body = await request.json() if await request.body() else None
         if method != "GET":
             self.asked.append((method, path, body))
+        told = request.headers
+        self.addresses[path] = told.get("x-client-address"), told.get("x-service-token")
         if path in self.broken:
             status, sentence = self.broken[path]
             return _refusal(status, sentence, retryable=status >= 500)

@@ -1,5 +1,6 @@
 from typing import Any
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from ui.session import KEEP, SIGN_IN
@@ -103,3 +104,19 @@ def test_while_the_accounts_are_away_the_page_says_so_and_keeps_the_cookie(
     platform.broken.clear()
     app.run()
     assert SIGN_IN in app.session_state
+
+
+def test_the_accounts_server_learns_where_the_browser_is_and_the_brain_does_not(
+    app: AppTest, platform: Any
+) -> None:
+    st.context.ip_address = "192.0.2.7"  # type: ignore[misc]  # a stand-in, see the fixture
+    app.run()
+    log_in(app, PASSWORD)
+    assert platform.addresses["/login"] == ("192.0.2.7", "svc-" + "t7" * 20)
+    assert platform.addresses["/api/conversations"] == (None, None)
+
+
+def test_a_browser_on_this_machine_has_no_address_to_tell(app: AppTest, platform: Any) -> None:
+    app.run()
+    log_in(app, PASSWORD)
+    assert platform.addresses["/login"] == (None, None)

@@ -57,6 +57,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "client.toolbarMode": "minimal",
+        "logger.enableRich": False,
         "logger.level": "warning",
         "runner.magicEnabled": False,
         "server.address": settings.bind_address,
