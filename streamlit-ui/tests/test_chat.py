@@ -179,3 +179,19 @@ def test_what_is_asked_in_discord_stands_there_until_it_has_ended(
     assert len(opened.chat_message) == 3
     assert opened.chat_message[2].text[0].value == "From the thread"
     assert opened.chat_message[2].caption[0].value.startswith("Asked in Discord.")
+
+
+def test_a_summary_stands_folded_where_it_was_made(opened: AppTest, talk: dict[str, Any]) -> None:
+    summary = {"role": "summary", "text": "They spoke of costs.", "name": None, "at": ""}
+    talk["messages"] = [
+        QUESTION_TOLD,
+        ANSWER,
+        summary,
+        QUESTION_TOLD,
+        ANSWER | {"request_id": "r2"},
+    ]
+    opened.run()
+    assert not opened.exception
+    folded = next(one for one in opened.expander if "in place of what is above" in one.label)
+    assert folded.markdown[0].value == "They spoke of costs."
+    assert len(opened.chat_message) == 4

@@ -67,9 +67,9 @@ class Participant(Told):
 
 
 class Message(Told):
-    """A question or an answer. `at` is ISO 8601."""
+    """A question, an answer, or the summary of all before it. `at` is ISO 8601."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "summary"]
     text: str
     name: str | None = None
     at: str = ""

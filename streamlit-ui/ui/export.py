@@ -33,7 +33,9 @@ def filename(title: str, extension: str) -> str:
 
 
 def _heading(message: Message) -> str:
-    who = (message.name or "You") if message.role == "user" else "Trollama"
+    who = {"user": message.name or "You", "summary": "Summary of the above"}.get(
+        message.role, "Trollama"
+    )
     return f"## {who}" + (f", {message.at}" if message.at else "")
 
 

@@ -33,8 +33,15 @@ def show(
         if message.role == "user":
             question = message
             _question(message, brain=brain, named=several)
+        elif message.role == "summary":
+            _summary(message)
         else:
             _answer(message, question, brain=brain, models=models, again=again, key=key)
+
+
+def _summary(message: Message) -> None:
+    with st.expander("From here on the model reads this in place of what is above"):
+        st.markdown(for_streamlit(message.text))
 
 
 def show_elsewhere(running: tuple[Running, ...]) -> None:
