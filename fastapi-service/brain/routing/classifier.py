@@ -51,7 +51,7 @@ class Classifier:
         except BoundaryError as failure:
             log.warning("route.undecided", model=self._model, code=failure.code)
             return None, _excuse(self._model, failure)
-        return answer.route, f"{self._model} chose it"
+        return answer.route, f"route chosen by {self._model}"
 
 
 def _excuse(model: str, failure: BoundaryError) -> str:

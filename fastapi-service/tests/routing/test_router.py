@@ -26,7 +26,7 @@ async def test_clear_questions_need_no_router_model(desk: Any) -> None:
 
 async def test_unclear_ones_are_put_to_the_router_model(desk: Any) -> None:
     choice = await desk.choose(UNCLEAR)
-    assert (choice.cause, choice.why) == ("router", "gpt-oss:20b chose it")
+    assert (choice.cause, choice.why) == ("router", "route chosen by gpt-oss:20b")
     assert desk.asked_the_router_model()
 
 
