@@ -98,6 +98,8 @@ class Window:
 
     def ask(self, text: str) -> None:
         self.question.fill(text)
+        # Not while a file is on its way: Enter does nothing then.
+        expect(self.page.get_by_role("button", name="Send message")).to_be_enabled()
         self.question.press("Enter")
 
     def ask_and_wait(self, text: str) -> Locator:
