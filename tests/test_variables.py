@@ -273,6 +273,19 @@ async def _auth_address(stage: Stage) -> None:
     )
 
 
+@shows("LISTEN_ADDRESS")
+async def _listen_address(stage: Stage) -> None:
+    port = free_port()
+    await stage.process(
+        "auth",
+        live=f"http://127.0.0.3:{port}/health/live",
+        BIND_ADDRESS="127.0.0.2",
+        LISTEN_ADDRESS="127.0.0.3",
+        AUTH_PORT=f"{port}",
+        STORE_URL="sqlite:///auth.db",
+    )
+
+
 @shows("BRAIN_PORT", "LOG_LEVEL")
 async def _brain_process(stage: Stage) -> None:
     for level, complains in (("WARNING", True), ("ERROR", False)):

@@ -28,7 +28,7 @@ async def serve(settings: Settings) -> int:
             return 2
         config = uvicorn.Config(
             create_app(auth),
-            host=settings.bind_address,
+            host=settings.listens_on,
             port=settings.auth_port,
             ws="none",
             lifespan="off",

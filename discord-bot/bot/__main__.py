@@ -22,7 +22,7 @@ CANNOT_LISTEN = 3
 async def run(settings: Settings) -> int:
     """Until a signal comes; the exit code."""
     clock = SystemClock()
-    host, port = settings.bind_address, settings.bot_health_port
+    host, port = settings.listens_on, settings.bot_health_port
     async with assembled(settings, clock=clock) as bot:
         try:
             async with serving(host, port, bot.facts, settled=lambda: bot.settled, clock=clock):

@@ -29,7 +29,7 @@ async def serve(settings: Settings) -> int:
     async with running(settings) as brain:
         config = uvicorn.Config(
             create_app(brain),
-            host=settings.bind_address,
+            host=settings.listens_on,
             port=settings.brain_port,
             ws="websockets-sansio",
             ws_max_size=MAX_FRAME_BYTES,

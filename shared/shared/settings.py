@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from shared.addresses import BindAddress, Url
+from shared.addresses import BindAddress, Origins, Url, pages_at
 
 SQLITE = "sqlite:///"
 DYNAMODB = "dynamodb:"
@@ -62,9 +62,39 @@ class CommonSettings(BaseSettings):
     )
 
     bind_address: BindAddress = "127.0.0.1"
-    """Address the services listen on; loopback unless the operator opens it."""
+    """Address people reach the services at; loopback unless the operator opens it."""
+
+    listen_address: BindAddress | None = None
+    """Address this process listens on where that is another: in a container, which is published at
+    `bind_address`."""
 
     log_level: LogLevel = "INFO"
+
+    @property
+    def listens_on(self) -> str:
+        """The address this process listens on."""
+        return self.listen_address or self.bind_address
+
+
+class PageSettings(CommonSettings):
+    """Read by every service that a page in a browser calls, and by the page itself."""
+
+    ui_port: Annotated[int, Field(ge=0, le=65535)] = 8501
+    """Where the web chat is opened."""
+
+    allowed_origins: Origins = (
+        "http://127.0.0.1:8501",
+        "http://localhost:8501",
+    )
+    """Pages that may call us from a browser (CORS and WebSocket), separated by commas; unset: those
+    of the web chat (`UI_PORT`)."""
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """The pages that may call us."""
+        if "allowed_origins" in self.model_fields_set:
+            return self.allowed_origins
+        return pages_at(self.ui_port, bind_address=self.bind_address)
 
 
 class StoreSettings(BaseSettings):

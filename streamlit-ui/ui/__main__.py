@@ -18,7 +18,7 @@ async def serve(settings: Settings) -> None:
     """Serve until a signal comes."""
     config = uvicorn.Config(
         create_app(settings),
-        host=settings.bind_address,
+        host=settings.listens_on,
         port=settings.ui_port,
         ws="websockets-sansio",
         ws_per_message_deflate=False,

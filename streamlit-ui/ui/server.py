@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> st.App:
             Route("/health", _health, methods=["GET"]),
             Route("/health/live", _live, methods=["GET"]),
         ],
-        middleware=[Middleware(SamePage, allowed_origins=settings.allowed_origins)],
+        middleware=[Middleware(SamePage, allowed_origins=settings.page_origins)],
         on_script_error=_crashed,
     )
 
@@ -60,9 +60,11 @@ def options(settings: Settings) -> dict[str, Any]:
         "logger.enableRich": False,
         "logger.level": "warning",
         "runner.magicEnabled": False,
-        "server.address": settings.bind_address,
+        # A full collection after each run takes most of its time; Python collects by itself.
+        "runner.postScriptGC": False,
+        "server.address": settings.listens_on,
         "server.port": settings.ui_port,
-        "server.corsAllowedOrigins": list(settings.allowed_origins),
+        "server.corsAllowedOrigins": list(settings.page_origins),
         "server.fileWatcherType": "none",
         "server.headless": True,
         "server.maxUploadSize": settings.max_upload_mb,
