@@ -6,14 +6,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.addresses import Origins, Url
-from shared.settings import CommonSettings, SecretSettings, StoreSettings
+from shared.addresses import Url
+from shared.settings import PageSettings, SecretSettings, StoreSettings
 
 Registration = Literal["open", "invite", "closed"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class Settings(CommonSettings, StoreSettings, SecretSettings):
+class Settings(PageSettings, StoreSettings, SecretSettings):
     """Frozen and checked at start; a wrong value stops the service with a sentence."""
 
     model_config = SettingsConfigDict(
@@ -44,12 +44,6 @@ class Settings(CommonSettings, StoreSettings, SecretSettings):
 
     registration: Registration | None = None
     """Who may make an account; unset: open while BIND_ADDRESS is loopback, else closed."""
-
-    allowed_origins: Origins = (
-        "http://127.0.0.1:8501",
-        "http://localhost:8501",
-    )
-    """Pages that may call us from a browser, separated by commas."""
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

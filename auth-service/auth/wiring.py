@@ -125,7 +125,7 @@ def _build(
             kept,
             codes=codes,
             secret=secret,
-            own_pages=settings.allowed_origins,
+            own_pages=settings.page_origins,
             clock=clock,
         ),
         links=Links(kept, codes=codes, throttle=throttle, audit=book, clock=clock),
@@ -145,5 +145,5 @@ def _build(
         store=store,
         clock=clock,
         service_token=settings.service_token.get_secret_value(),
-        allowed_origins=settings.allowed_origins,
+        allowed_origins=settings.page_origins,
     )

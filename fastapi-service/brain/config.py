@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.addresses import ModelServer, OllamaServer, Origins, Url, identity, pages_at
-from shared.settings import CommonSettings, SecretSettings, StoreSettings
+from shared.addresses import ModelServer, OllamaServer, Url, identity
+from shared.settings import PageSettings, SecretSettings, StoreSettings
 
 UNIT_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
@@ -166,7 +166,7 @@ class FileSettings(BaseSettings):
     """Discord's HTTP interface, or a stand-in; files are also taken from its host."""
 
 
-class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, FileSettings):
+class Settings(PageSettings, StoreSettings, SecretSettings, MemorySettings, FileSettings):
     """Frozen and checked at start; a wrong value stops the brain with a sentence."""
 
     model_config = SettingsConfigDict(
@@ -175,15 +175,6 @@ class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, Fi
 
     brain_port: Annotated[int, Field(ge=0, le=65535)] = 8001
     auth_url: Url = "http://127.0.0.1:8002"
-
-    allowed_origins: Origins = (
-        "http://127.0.0.1:8501",
-        "http://localhost:8501",
-    )
-    """Pages that may call us from a browser (CORS and WebSocket), separated by commas; unset: those
-    of the web chat (`UI_PORT`)."""
-
-    ui_port: Annotated[int, Field(ge=0, le=65535)] = 8501
 
     ollama_host: OllamaServer | None = "http://127.0.0.1:11434"
     """The Ollama server, `http://host:port` or `host:port`."""
@@ -243,13 +234,6 @@ class Settings(CommonSettings, StoreSettings, SecretSettings, MemorySettings, Fi
     maintenance_mode: bool = False
     maintenance_mode_hard: bool = False
     """The states a new installation starts in; afterwards the switches over HTTP are kept."""
-
-    @property
-    def page_origins(self) -> tuple[str, ...]:
-        """The pages that may call us."""
-        if "allowed_origins" in self.model_fields_set:
-            return self.allowed_origins
-        return pages_at(self.ui_port, bind_address=self.bind_address)
 
     @model_validator(mode="after")
     def _servers_are_two(self) -> Self:

@@ -100,7 +100,14 @@ class Platform:
     def _for_people(self, method: str, path: str, request: Request) -> Response:
         known: dict[str, Any] = {
             "/me": self.profile | {"auth_methods": self.methods},
-            "/v1/models": {"data": [{"id": "auto"}, {"id": "big:20b"}, {"id": "small:1b"}]},
+            "/v1/models": {
+                "data": [
+                    {"id": "auto", "kind": "chat"},
+                    {"id": "big:20b", "kind": "chat"},
+                    {"id": "small:1b", "kind": "chat"},
+                    {"id": "reads-pictures:3b", "kind": "ocr"},
+                ]
+            },
             "/keys": self.keys if method == "GET" else {"id": "k", "name": "n", "key": "tr-secret"},
             "/link/code": {"code": "ABCD-1234", "expires_in": 600},
             "/password": self._session(),

@@ -86,7 +86,8 @@ class Brain:
     def models(self) -> list[str]:
         """Names of the models a question may go to."""
         answer = self._door.get("/v1/models", token=self._token)
-        return sorted(str(row["id"]) for row in answer["data"] if row["id"] != "auto")
+        rows = [row for row in answer["data"] if row.get("kind") == "chat"]
+        return sorted(str(row["id"]) for row in rows if row["id"] != "auto")
 
     def upload(self, filename: str, data: bytes) -> dict[str, Any]:
         """Keep a file for the next question: `{file_id, filename, media_type, size, …}`."""

@@ -6,20 +6,19 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.addresses import Origins, Url
-from shared.settings import CommonSettings, StrongSecret
+from shared.addresses import Url
+from shared.settings import PageSettings, StrongSecret
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class Settings(CommonSettings):
+class Settings(PageSettings):
     """Frozen and checked at start; a wrong value stops the web chat with a sentence."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    ui_port: Port = 8501
     brain_port: Port = 8001
     auth_port: Port = 8002
 
@@ -37,12 +36,6 @@ class Settings(CommonSettings):
 
     public_url: Url | None = None
     """Where browsers reach the brain; unset: the page's own host, at `BRAIN_PORT`."""
-
-    allowed_origins: Origins = (
-        "http://127.0.0.1:8501",
-        "http://localhost:8501",
-    )
-    """Addresses of these pages as browsers see them, separated by commas."""
 
     max_file_size_mb: Annotated[float, Field(gt=0)] = 10
     """The largest file the brain reads, in MB (10^6 bytes)."""

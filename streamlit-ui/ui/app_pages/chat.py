@@ -118,7 +118,7 @@ def _live(sign_in: SignIn, conversation_id: str) -> None:
             brain_port=parts().settings.brain_port,
         ),
         token=sign_in.token,
-        user=sign_in.name,
+        user=sign_in.user_id,
         conversation_id=conversation_id,
         question=chat_state.asked(),
         wants_thinking=True,
