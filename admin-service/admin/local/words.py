@@ -8,6 +8,7 @@ from admin.local.programs import WEB_CHAT
 from admin.local.state import PlatformState, ServiceState
 
 NEXT_COMMAND = '.venv/bin/trollama chat "Solve x^2 + 5x + 6 = 0"'
+ADMIN_COMMAND = ".venv/bin/python auth-service/setup_admin.py --username NAME"
 LAST_LINES = 12
 LOG_TAIL_BYTES = 4000
 
@@ -58,6 +59,7 @@ def show_next_steps(state: PlatformState) -> None:
     for url in web_chat_urls(state):
         say(f"Open:  {url}")
     say(f"Or:    {NEXT_COMMAND}")
+    say(f"Admin: {ADMIN_COMMAND}   (once, for whoever runs this)")
     say("Logs:  logs/local.log")
     say("Stop:  ./stop.sh")
 
