@@ -52,7 +52,7 @@ async def serve(settings: Settings) -> int:
 def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen (uvicorn's own)."""
     settings = load_settings(Settings)
-    configure("auth-service", level=settings.log_level)
+    configure("auth-service", level=settings.log_level, server=settings.log_server)
     sys.exit(anyio.run(serve, settings))
 
 

@@ -62,7 +62,7 @@ def _innermost(group: BaseException) -> BaseException:
 def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings or token, 3 cannot listen."""
     settings = load_settings(Settings)
-    configure("discord-bot", level=settings.log_level)
+    configure("discord-bot", level=settings.log_level, server=settings.log_server)
     sys.exit(anyio.run(run, settings))
 
 

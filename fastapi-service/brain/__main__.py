@@ -57,7 +57,7 @@ async def serve(settings: Settings) -> int:
 def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen, 4 replaced by another brain."""
     settings = load_settings(Settings)
-    configure("fastapi-service", level=settings.log_level)
+    configure("fastapi-service", level=settings.log_level, server=settings.log_server)
     try:
         sys.exit(_serve_until_superseded(settings))
     except (ProfileError, ServersFileError, ValueError) as wrong:

@@ -1,5 +1,6 @@
 """
-Structured logs: one JSON object a line on stderr, or coloured text on a terminal.
+Structured logs: one JSON object a line on stderr, or coloured text on a terminal; and, where there
+is one, to the log server.
 
 A record is `{timestamp, level, service, event, message, request_id, …}`; `event` is `noun.verb`,
 facts are keyword arguments, `message` holds the wording a document promises, else the event again.
@@ -11,13 +12,15 @@ without the values of local variables.
 import json
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
+
+from shared.log_shipping import LogShipper
 
 QUIET = (
     "httpx", "httpcore", "botocore", "boto3", "urllib3", "asyncio", "strands", "mcp", "PIL",
@@ -27,17 +30,33 @@ SILENT = ("ddgs", "primp", "opentelemetry.context")
 """The first two log what people search for; the last, that a stream ended early."""
 
 Record = MutableMapping[str, Any]
+Ship = Callable[[str], None]
 
 
-def configure(service: str, *, level: str = "INFO") -> None:
-    """Set up logging for the whole process; call it once, before anything is logged."""
+def configure(
+    service: str,
+    *,
+    level: str = "INFO",
+    server: tuple[str, int] | None = None,
+    ship: Ship | None = None,
+) -> None:
+    """
+    Set up logging for the whole process; call it once, before anything is logged.
+
+    Records go to stderr, and to the log `server` (host, port) where there is one. `ship` takes
+    them, each as a JSON object, instead of a server.
+    """
+    if server is not None:
+        shipper = LogShipper(*server, dropped=lambda count: _dropped(service, count))
+        shipper.start()
+        ship = shipper.put
     common: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_service(service),
     ]
-    final = _for_people() if sys.stderr.isatty() else _for_machines()
+    final = _for_people(ship) if sys.stderr.isatty() else _for_machines(ship)
     structlog.configure(
         processors=[*common, *final],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -48,19 +67,51 @@ def configure(service: str, *, level: str = "INFO") -> None:
     _bridge_standard_logging(common, final, level)
 
 
-def _for_people() -> list[Processor]:
-    return [
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-    ]
+def _for_people(ship: Ship | None) -> list[Processor]:
+    text = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    return [text] if ship is None else [_copied(_for_machines(ship)), text]
 
 
-def _for_machines() -> list[Processor]:
+def _for_machines(ship: Ship | None) -> list[Processor]:
     without_values = ExceptionDictTransformer(show_locals=False)
-    return [
+    lines: list[Processor] = [
         structlog.processors.ExceptionRenderer(without_values),
         _with_message,
         structlog.processors.JSONRenderer(_dumps),
     ]
+    return lines if ship is None else [*lines, _shipped(ship)]
+
+
+def _shipped(ship: Ship) -> Processor:
+    def send(_: Any, __: str, line: Any) -> Any:
+        ship(line)
+        return line
+
+    return send
+
+
+def _copied(processors: list[Processor]) -> Processor:
+    """What these make of a record, beside what others make of it."""
+
+    def copy(logger: Any, name: str, record: Record) -> Record:
+        made: Any = dict(record)
+        for process in processors:
+            made = process(logger, name, made)
+        return record
+
+    return copy
+
+
+def _dropped(service: str, count: int) -> str:
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    record = {
+        "level": "warning",
+        "service": service,
+        "event": "log.dropped",
+        "message": f"{count} records are missing here: too long, or the log server was away.",
+        "records": count,
+    }
+    return _dumps(stamp(None, "", record))
 
 
 def _bridge_standard_logging(common: list[Processor], final: list[Processor], level: str) -> None:
@@ -105,4 +156,5 @@ def _dumps(record: Any, default: Any = str, **_: Any) -> str:
     try:
         return orjson.dumps(record, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:  # what orjson refuses (huge integers, broken Unicode) must not cost the line
-        return json.dumps(record, default=default)
+        text = json.dumps(record, default=default, ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8

@@ -70,6 +70,16 @@ class CommonSettings(BaseSettings):
 
     log_level: LogLevel = "INFO"
 
+    logging_host: str | None = None
+    """Where the log server is; unset: records go to stderr alone."""
+
+    logging_port: Annotated[int, Field(ge=0, le=65535)] = 9999
+
+    @property
+    def log_server(self) -> tuple[str, int] | None:
+        """Where records are sent beside stderr, or None."""
+        return None if self.logging_host is None else (self.logging_host, self.logging_port)
+
     @property
     def listens_on(self) -> str:
         """The address this process listens on."""

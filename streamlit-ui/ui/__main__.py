@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Exit codes: 0 stopped, 2 wrong settings, 3 cannot listen (uvicorn's own)."""
     settings = load_settings(Settings)
-    configure("streamlit-ui", level=settings.log_level)
+    configure("streamlit-ui", level=settings.log_level, server=settings.log_server)
     with opened(settings):
         anyio.run(serve, settings)
 
