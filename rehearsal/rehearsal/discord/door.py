@@ -112,7 +112,9 @@ def _instead(fault: DiscordFault) -> web.Response | None:
     match fault.kind:
         case "error":
             status = fault.status
-            body = {"message": f"{status}: rehearsed", "code": 0}
+            body = {"message": f"{status}: rehearsed", "code": fault.code}
+            if status == 429:
+                body["retry_after"] = fault.retry_after
             return web.Response(
                 body=orjson.dumps(body), status=status, content_type="application/json", headers=VIA
             )

@@ -16,7 +16,7 @@ class DiscordFault(BaseModel):
     `path` is a regular expression searched in the path below `/api/v10`. `done` lets the request
     take effect although its answer is lost or an error.
 
-    * `error`: `status`, after the request was done or not
+    * `error`: `status` and `code`, after the request was done or not
     * `limit`: 429 with `retry_after`, as Discord sends it (`everywhere`: for all requests)
     * `ban`: 429 as Cloudflare sends it, without rate limit headers or JSON
     * `reset`: the connection breaks
@@ -32,6 +32,8 @@ class DiscordFault(BaseModel):
     skip: Annotated[int, Field(ge=0)] = 0
     """Requests that fit and pass before the first is hit."""
     status: Annotated[int, Field(ge=400, le=599)] = 500
+    code: int = 0
+    """Discord's number of the error."""
     retry_after: Annotated[float, Field(ge=0)] = 0.5
     everywhere: bool = False
     seconds: Annotated[float, Field(ge=0)] = 1.0
