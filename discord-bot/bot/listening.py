@@ -1,5 +1,6 @@
 """What happens in Discord, passed on to those whose business it is."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,16 +108,20 @@ class Listener:
 
     async def _offer_models(self, interaction: discord.Interaction[Any], ask_id: str) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
+        more: dict[str, Any] = {}
         try:
             models = await self.platform.models()
         except BoundaryError as failure:
-            await interaction.followup.send(f"⚠️ {failure.message}", ephemeral=True)
-            return
-        if models:
-            view = buttons.models_menu(ask_id, models)
-            await interaction.followup.send("Who shall answer?", view=view, ephemeral=True)
+            text = f"⚠️ {failure.message}"
         else:
-            await interaction.followup.send("⚠️ No model is installed.", ephemeral=True)
+            text = "Who shall answer?" if models else "⚠️ No model is installed."
+            more = {"view": buttons.models_menu(ask_id, models)} if models else {}
+
+        async def call(_: discord.Client) -> None:
+            await interaction.followup.send(text, ephemeral=True, **more)
+
+        with suppress(Gone, Undelivered):
+            await self.delivery.call("answer", call)
 
     async def _ask_again(
         self, interaction: discord.Interaction[Any], question: QuestionId, options: AskOptions

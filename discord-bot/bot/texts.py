@@ -13,15 +13,19 @@ GOES_ON = "⏳ Trollama is not reachable right now; your question goes on by its
 DELETED = "The question was deleted, so it was stopped."
 CHANGED = "✏️ The question was changed; asking again …"
 NOTHING_TO_CANCEL = "There is nothing of yours to cancel here."
+TAKES_LONGER = "⏳ This takes longer than a command may; how it ends comes here as a message."
+BROKE = "⚠️ That did not work. Please try again; why it did not is in the log of the bot."
 CANCELLING = "Stopping …"
 NOT_YOURS = "Only who asked the question can do that; ask it yourself to get your own answer."
 FILES_REFUSED = "⚠️ I may not attach files here. When an administrator allows it, Regenerate."
+CUT = "⚠️ I may not go on here. When an administrator allows it, Regenerate."
 MAY_NOT_WRITE = "I heard you in {}, but I may not write there. An administrator can allow it; \
 or ask me here."
 NOT_ALLOWED = "This is for operators."
 TOO_LATE = "The question is gone, so it cannot be asked again."
 NO_WORDS = "The model had nothing to say. Regenerate asks it again."
 WHOLE_ANSWER = "-# The whole answer is in the file."
+IN_MAINTENANCE = "-# 🔧 Bot is under maintenance. Your request has been queued."
 
 STAGES: dict[Stage, str] = {
     "waiting": "Waiting for a free place…",

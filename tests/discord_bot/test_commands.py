@@ -1,10 +1,14 @@
 """The slash commands, through the stand-in Discord, on the real brain."""
 
+import re
 from typing import Any
 
 import pytest
 
+import bot.commands.cog
+from rehearsal.discord import DiscordFault
 from rehearsal.discord.acting import AUTOCOMPLETE, interact
+from rehearsal.discord.world import LOADING
 
 HARD = "Think hard: prove that there are infinitely many primes"
 
@@ -24,6 +28,10 @@ async def use(world: Any, command: str, channel: Any = None, **options: Any) -> 
     discord = world.discord
     channel = channel or discord.general
     return await answered(world, discord.slash(discord.ada, channel, command, options))
+
+
+def thinking(channel: Any) -> list[Any]:
+    return [one for one in channel.messages.values() if one.flags & LOADING]
 
 
 async def a_thread(world: Any) -> Any:
@@ -100,8 +108,9 @@ async def test_only_models_that_can_be_talked_to_are_offered(world: Any) -> None
     assert "not available" in await use(world, "model", name="qwen3-embedding:4b")
 
 
-async def test_budget_tells_the_week(world: Any) -> None:
-    assert "tokens used this week" in await use(world, "budget")
+async def test_budget_tells_the_week_in_the_readers_time(world: Any) -> None:
+    said = await use(world, "budget")
+    assert re.search(r"tokens used this week; it begins anew <t:\d{10}:R>\.", said)
 
 
 async def test_forget_deletes(world: Any) -> None:
@@ -130,7 +139,7 @@ async def test_an_operator_sees_and_switches(world: Any) -> None:
     assert "I was not mentioned" in await use(world, "why")
     assert "Queue: 0 waiting" in await use(world, "status")
     assert "soft: on" in await use(world, "maintenance", mode="soft", on="on")
-    discord.dm(discord.ada, "hello")
+    discord.dm(discord.ada, HARD)
     channel = discord.dm_channel(discord.ada)
     await world.until(
         lambda: any(
@@ -144,4 +153,31 @@ async def test_an_end_after_the_interaction_is_over_comes_as_a_message(world: An
     thread = await a_thread(world)
     discord.state.rules.token_seconds = 0.0
     discord.slash(discord.ada, thread, "reset", {})
-    await world.until(lambda: len(world.own(thread)) == 2)
+    await world.until(lambda: len(world.own(thread)) == 3)
+    await world.until(lambda: not thinking(thread))
+
+
+async def test_a_command_that_takes_too_long_says_where_its_end_will_be(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.commands.cog, "TOKEN_SECONDS", 0.0)
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, "count to 1100")
+    await world.until(lambda: world.own(channel))
+    used = discord.slash(discord.ada, channel, "reset", {})
+    assert "takes longer" in await answered(world, used)
+    await world.answer(channel)
+    await world.until(lambda: used.original.id not in channel.messages)
+    assert "forgotten" in world.own(channel)[-1].content.lower()
+
+
+async def test_a_lost_connection_leaves_nobody_waiting(world: Any) -> None:
+    discord = world.discord
+    discord.faults.add([DiscordFault(kind="reset", path="^/webhooks/", times=2)])
+    assert "tokens used" in await use(world, "budget")
+
+
+async def test_a_command_that_breaks_says_so(world: Any) -> None:
+    object.__setattr__(world.bot.commands.platform, "brain", None)
+    assert "did not work" in await use(world, "budget")

@@ -1,9 +1,10 @@
 """What the chat knows of its questions while this process runs; all of it bounded."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+import anyio
 import discord
 
 from bot.chat.live_answer import LiveAnswer
@@ -26,6 +27,8 @@ class Opened:
     ended_at: float = 0.0
     changed: tuple[discord.Message, discord.ClientUser] | None = None
     """What the question became while its end was being shown."""
+    over: anyio.Event = field(default_factory=anyio.Event)
+    """Set when nothing more is shown of it."""
 
 
 def remember(book: OrderedDict[K, V], key: K, value: V) -> None:

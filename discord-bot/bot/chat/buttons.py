@@ -56,6 +56,11 @@ def at_the_end(ask_id: str) -> discord.ui.View:
     )
 
 
+def after_a_failure(ask_id: str) -> discord.ui.View:
+    """Regenerate."""
+    return _view(_button("Regenerate", "again", ask_id, discord.ButtonStyle.secondary))
+
+
 def models_menu(ask_id: str, models: list[str]) -> discord.ui.View:
     """Which model answers instead."""
     return _view(

@@ -14,7 +14,6 @@ import structlog
 from anyio.abc import TaskGroup
 
 from bot import texts
-from bot.chat import buttons
 from bot.chat.ask import (
     Decision,
     QuestionId,
@@ -26,6 +25,7 @@ from bot.chat.ask import (
 )
 from bot.chat.books import Opened, remember
 from bot.chat.delivery import Delivery, Gone, Undelivered
+from bot.chat.finding import Found, messages_of
 from bot.chat.hearing import ask_of, facts_of, is_said, words_of
 from bot.chat.live_answer import Fetch, LiveAnswer
 from bot.chat.places import may_write, open_thread, say, say_privately, tell
@@ -245,6 +245,18 @@ class Chat:
                 return True
         return False
 
+    def cancel_all(self, user_id: int, channel_id: int) -> None:
+        """Stop every question of this person that is answered there."""
+        for ask_id, opened in self._open.items():
+            if opened.answer.channel_id == channel_id and opened.answer.asker_id in (user_id, 0):
+                self.link.cancel(ask_id)
+
+    async def rest_in(self, channel_id: int) -> None:
+        """Return when no answer there is unfinished."""
+        open_ = self._open.values()
+        while here := [one for one in open_ if one.answer.channel_id == channel_id]:
+            await here[0].over.wait()
+
     def is_running(self, ask_id: str) -> bool:
         """Whether this question has no end yet."""
         return ask_id in self._open
@@ -304,6 +316,7 @@ class Chat:
     def _answer(self, question: QuestionId, asker_id: int) -> LiveAnswer:
         answer = LiveAnswer(question, asker_id, Screen(self.limit), self.delivery, self.fetch)
         answer.on_sent = partial(self._note, answer)
+        answer.on_cut = lambda: self.link.cancel(answer.ask_id)
         return answer
 
     def _note(self, answer: LiveAnswer) -> None:
@@ -332,28 +345,18 @@ class Chat:
 
     async def _go_on(self, answer: LiveAnswer) -> None:
         """Find the messages it has; one that was shown to its end is left as it is."""
-        question, ask_id = answer.question, answer.ask_id
+        ask_id = answer.ask_id
         known = self.memory.answer(ask_id)
-        stage = None
-
-        def fits(message: discord.Message) -> bool:
-            nonlocal stage
-            stage = buttons.stage_of(message, ask_id)
-            return stage is not None
-
         try:
-            answer.found(
-                known
-                or await self.delivery.search(
-                    question.channel_id, after=question.message_id, fits=fits
-                )
-            )
+            found = await messages_of(answer.question, known, self.delivery)
         except (Gone, Undelivered):
             log.info("answer.not_found", ask_id=ask_id)
-        if stage == "ended":
+            found = Found(list(known), None)
+        if found.is_complete:
             self._forget(ask_id)
             self.link.shown(ask_id)
             return
+        answer.found(found.standing, last=found.last)
         await self._see_through(answer)
 
     async def _see_through(self, answer: LiveAnswer) -> None:
@@ -377,7 +380,9 @@ class Chat:
             self._ask_anew(*opened.changed)
 
     def _forget(self, ask_id: str) -> None:
-        self._open.pop(ask_id, None)
+        opened = self._open.pop(ask_id, None)
+        if opened is not None:
+            opened.over.set()
         remember(self._finished, ask_id, None)
 
     async def _tell(self, conversation_id: str, text: str) -> None:

@@ -33,6 +33,10 @@ PATIENCE_SECONDS = 1.2
 """How long the end of an answer may wait for its edit. Two that come at once mostly are in time; of
 three, the last one would not be."""
 
+NO_EDITS = (30046, 50083)
+"""More edits than Discord takes of a message older than an hour; the thread is archived (Opcodes
+and Status Codes, JSON error codes). A new message is taken in both cases, and unarchives it."""
+
 MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
 OF_AN_INTERACTION = re.compile(r"/(interactions|webhooks)/")
 """These do not count for the limit of the whole bot (documentation, Rate Limits, Global)."""
@@ -42,6 +46,10 @@ T = TypeVar("T")
 
 class Gone(Exception):
     """The message, its channel or our right to write there is no more."""
+
+
+class Unchangeable(Exception):
+    """The message stands and cannot be edited now; what it should say can be sent anew."""
 
 
 class Undelivered(Exception):
@@ -158,23 +166,19 @@ class Delivery:
         turns = _Turns(self._pace, "POST", channel_id, had_one=had_turn)
         return await self._tried("send", call, PERSISTENT_TRIES, turns)
 
-    async def search(
-        self, channel_id: int, *, after: int, fits: Callable[[discord.Message], bool]
-    ) -> list[int]:
+    async def search(self, channel_id: int, *, after: int) -> list[discord.Message]:
         """
-        The first of our messages behind the message `after` that fits; empty without one.
+        Our own among the hundred messages behind the message `after`, oldest first.
 
         For what was sent so long ago that Discord has forgotten its nonce.
         """
 
-        async def call(client: discord.Client) -> list[int]:
+        async def call(client: discord.Client) -> list[discord.Message]:
             own = client.user.id if client.user else 0
-            place = client.get_partial_messageable(channel_id)
-            behind = discord.Object(after)
-            async for message in place.history(limit=SEARCHED, after=behind, oldest_first=True):
-                if message.author.id == own and fits(message):
-                    return [message.id]
-            return []
+            history = client.get_partial_messageable(channel_id).history(
+                limit=SEARCHED, after=discord.Object(after), oldest_first=True
+            )
+            return [message async for message in history if message.author.id == own]
 
         return await self._tried("search", call, PERSISTENT_TRIES)
 
@@ -190,20 +194,33 @@ class Delivery:
         had_turn: bool,
     ) -> None:
         """
-        Replace a message. Raises `Gone`, or `Undelivered`: at once unless `persistent`.
+        Replace a message. Raises `Gone`, `Unchangeable`, or `Undelivered`: at once unless
+        `persistent`.
 
         `had_turn`: the caller has waited for `turn_to_edit`; else it goes before all of those.
         """
 
         async def call(client: discord.Client) -> None:
             place = client.get_partial_messageable(channel_id).get_partial_message(message_id)
-            if files:
-                await place.edit(content=text, view=view, attachments=_files(files))
-            else:
-                await place.edit(content=text, view=view)
+            more: dict[str, Any] = {"attachments": _files(files)} if files else {}
+            try:
+                await place.edit(content=text, view=view, **more)
+            except discord.HTTPException as refusal:
+                if refusal.code in NO_EDITS:
+                    raise Unchangeable from refusal
+                raise
 
         turns = _Turns(self._pace, "PATCH", channel_id, had_one=had_turn)
         await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1, turns)
+
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of ours. Raises `Gone` or `Undelivered`."""
+
+        async def call(client: discord.Client) -> None:
+            place = client.get_partial_messageable(channel_id)
+            await place.get_partial_message(message_id).delete()
+
+        await self._tried("delete", call, PERSISTENT_TRIES)
 
     async def call(self, what: str, call: Callable[[discord.Client], Awaitable[T]]) -> T:
         """Anything else that must happen; the same limits and errors as `send`."""

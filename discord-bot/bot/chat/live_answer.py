@@ -6,6 +6,9 @@ as the channel takes it. What came meanwhile is shown together. The end goes out
 request is free and is tried until Discord takes it:
 
     take ──▶ Screen ──bell──▶ run: wait for a turn ─▶ draw what is different ─▶ … ─▶ the end
+
+A message that cannot be edited, or not in time, is replaced: a new one says the same, all below it
+are sent anew, and the old ones are deleted. Until then both are known, the old ones last.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,9 +22,9 @@ import structlog
 
 from bot.chat import buttons
 from bot.chat.ask import QuestionId
-from bot.chat.delivery import Delivery, File, Gone, Sent, Undelivered, nonce_of
+from bot.chat.delivery import Delivery, File, Gone, Sent, Unchangeable, Undelivered, nonce_of
 from bot.chat.screen import Screen
-from shared.protocol import Done, SavedFile, ToClient
+from shared.protocol import Done, Failed, SavedFile, ToClient
 
 log = structlog.get_logger(__name__)
 Fetch = Callable[[Sequence[SavedFile]], Awaitable[list[File]]]
@@ -34,6 +37,8 @@ class _Shown:
     """None: found after a restart, its text is not known."""
 
     buttons: bool
+    old: bool = False
+    """Whether another message takes its place, so that it is to go."""
 
 
 @dataclass(slots=True)
@@ -55,10 +60,17 @@ class LiveAnswer:
     on_sent: Callable[[], None] = lambda: None
     """Called when one more message of it stands in Discord."""
 
+    on_cut: Callable[[], None] = lambda: None
+    """Called when nothing more of it can be sent."""
+
     shown: list[_Shown] = field(default_factory=list)
     gone: bool = False
     _bell: anyio.Event = field(default_factory=anyio.Event)
     _waiting: anyio.CancelScope | None = None
+    _last: Sent | None = None
+    _anew: bool = False
+    """Whether what was planned to be drawn is overtaken."""
+
     _started: QuestionId = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,9 +91,14 @@ class LiveAnswer:
         """Its messages in Discord, the first one first."""
         return [one.message_id for one in self.shown]
 
-    def found(self, message_ids: Sequence[int]) -> None:
-        """These messages belong to this answer already, the first one first."""
+    def found(self, message_ids: Sequence[int], *, last: Sent | None = None) -> None:
+        """
+        These messages belong to this answer already, the first one first; `last` has its end.
+
+        How many are before `last` the end tells, which comes again; the others it has replaced.
+        """
         self.shown = [_Shown(one, None, buttons=True) for one in message_ids]
+        self._last = last
 
     def take(self, frame: ToClient) -> None:
         """Follow a frame; never waits."""
@@ -120,11 +137,11 @@ class LiveAnswer:
     async def _draw_some(self) -> None:
         """One request: the first message that is different, when the channel takes it."""
         first = self._first_difference()
-        new = first == len(self.shown)
+        new = first == len(self._standing)
         if first is None or not await self._turn(new=new):
             return
         at = self._first_difference()
-        if self._ended or at is None or (at == len(self.shown)) is not new:
+        if self._ended or at is None or (at == len(self._standing)) is not new:
             self.delivery.give_back_turn(self.channel_id, to_send=new)
             self._bell.set()
             return
@@ -132,21 +149,41 @@ class LiveAnswer:
         try:
             if new:
                 await self._send(at, wanted[at], had_turn=True)
+                await self._drop_old(wanted)
             else:
                 await self._edit(at, wanted[at], last=False)
         except Undelivered:
             self._bell.set()  # the next turn tries again
         except Gone:
-            self.gone = True
+            self.gone = self.screen.cut_at is None
         if self._first_difference() is not None:
             self._bell.set()
 
     def _first_difference(self) -> int | None:
         """Which message is not as it should be, or is not there yet."""
+        standing = self._standing
         for at, text in enumerate(self.screen.messages()):
-            if at >= len(self.shown) or self.shown[at].text != text:
+            if at >= len(standing) or standing[at].text != text:
                 return at
         return None
+
+    @property
+    def _standing(self) -> list[_Shown]:
+        return [one for one in self.shown if not one.old]
+
+    def _give_up(self, at: int) -> None:
+        """New messages take the places of this one and of all below it."""
+        for one in self.shown[at:]:
+            one.old = True
+        self._anew = True
+
+    async def _drop_old(self, wanted: Sequence[str]) -> None:
+        """Delete what is replaced, once everything stands that is to replace it."""
+        if len(self._standing) < len(wanted):
+            return
+        while self.shown and self.shown[-1].old:
+            await self._delete(self.shown[-1].message_id)
+            self.shown.pop()
 
     @property
     def _ended(self) -> bool:
@@ -164,10 +201,22 @@ class LiveAnswer:
         return not cut_short
 
     async def _draw_the_end(self) -> bool:
+        """As often as something turns up in the middle that changes what can be shown."""
+        while True:
+            self._anew = False
+            is_there = await self._draw_the_end_as_planned()
+            if not self._anew:
+                break
+        if not is_there:
+            log.warning("answer.not_shown", ask_id=self.ask_id)
+        return is_there
+
+    async def _draw_the_end_as_planned(self) -> bool:
         """The words, then what is too much: messages, buttons above the last one."""
         wanted, files = self.screen.messages(), await self._files()
-        here = min(len(self.shown), len(wanted) - 1)
-        stale = [at for at in range(here) if self.shown[at].text != wanted[at]]
+        standing = self._standing
+        here = min(len(standing), len(wanted) - 1)
+        changed = [at for at in range(here) if standing[at].text != wanted[at]]
 
         async def rest() -> None:
             for at in range(here, len(wanted) - 1):
@@ -183,11 +232,8 @@ class LiveAnswer:
                     await self.delivery.turn_to_edit(self.channel_id)
                     await self._edit(at, text, last=False, end=True, had_turn=True)
 
-        edits = [partial(self._edit, at, wanted[at], last=False, end=True) for at in stale]
-        if await self._each([*edits, rest]) and await self._each([tidy]):
-            return True
-        log.warning("answer.not_shown", ask_id=self.ask_id)
-        return False
+        edits = [partial(self._edit, at, wanted[at], last=False, end=True) for at in changed]
+        return await self._each([*edits, rest]) and (self._anew or await self._each([tidy]))
 
     async def _each(self, parts: Sequence[Callable[[], Awaitable[None]]]) -> bool:
         """All at the same time, because none may wait for another's turn; whether all are there."""
@@ -218,10 +264,20 @@ class LiveAnswer:
             await self._place_the_last(at, self.screen.messages()[-1], ())
 
     async def _place_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
-        if at >= len(self.shown):
+        if self._last is not None:
+            sent, self._last = self._last, None
+            self.shown.insert(at, _Shown(sent.message_id, sent.text, buttons=True))
+            self.on_sent()
+            if sent.text.strip() == text.strip():
+                return
+        if at >= len(self._standing):
             await self._send(at, text, last=True, files=files)
         elif await self.delivery.turn_to_end(self.channel_id) == "send":
-            await self._move(at, text, files)
+            log.info("answer.moved", ask_id=self.ask_id)
+            try:
+                await self._send(at, text, last=True, files=files, had_turn=True, instead=True)
+            except Gone:
+                await self._edit(at, text, last=True, end=True, files=files)
         else:
             await self._edit(at, text, last=True, end=True, files=files, had_turn=True)
 
@@ -241,51 +297,43 @@ class LiveAnswer:
         last: bool = False,
         files: Sequence[File] = (),
         had_turn: bool = False,
+        instead: bool = False,
     ) -> None:
+        """The message at `at`, which is none that stands, unless `instead` of that."""
         view = buttons.while_running(self.ask_id) if at == 0 else None
         view = self._last_view() if last else view
-        nonce = nonce_of(self._started, at)
-        sent = await self._post(at, text, nonce=nonce, view=view, files=files, had_turn=had_turn)
-        self.shown.append(_Shown(sent.message_id, text, buttons=view is not None))
+        replaced = self.shown[at:][:1] if instead else [one for one in self.shown if one.old][:1]
+        try:
+            sent = await self.delivery.send(
+                self.channel_id,
+                text,
+                nonce=nonce_of(self._started, at, *(one.message_id for one in replaced)),
+                view=view,
+                files=files,
+                reply_to=self.question.message_id if at == 0 and self.reply else None,
+                had_turn=had_turn,
+            )
+        except Gone:
+            if not (files or instead):
+                self._cut()
+            raise
+        at = min(at, len(self._standing))
+        self.shown.insert(at, _Shown(sent.message_id, text, buttons=view is not None))
+        for one in self.shown[at + 1 :]:
+            one.old = True
         self.on_sent()
         if sent.text.strip() != text.strip():  # it was sent before a restart
             if not self._ended:
                 await self.delivery.turn_to_edit(self.channel_id)
             await self._edit(at, text, last=last, end=self._ended, files=files)
 
-    async def _move(self, at: int, text: str, files: Sequence[File]) -> None:
-        """
-        Show the end as a new message, because that at `at` cannot be edited in time.
-
-        The old one is now one too many and is deleted like any other of those, also by a bot after
-        this one.
-        """
-        view = self._last_view()
-        nonce = nonce_of(self._started, at, "moved")
-        sent = await self._post(at, text, nonce=nonce, view=view, files=files, had_turn=True)
-        self.shown.insert(at, _Shown(sent.message_id, text, buttons=view is not None))
-        self.on_sent()
-        log.info("answer.moved", ask_id=self.ask_id)
-
-    async def _post(
-        self,
-        at: int,
-        text: str,
-        *,
-        nonce: str,
-        view: discord.ui.View | None,
-        files: Sequence[File],
-        had_turn: bool = False,
-    ) -> Sent:
-        return await self.delivery.send(
-            self.channel_id,
-            text,
-            nonce=nonce,
-            view=view,
-            files=files,
-            reply_to=self.question.message_id if at == 0 and self.reply else None,
-            had_turn=had_turn,
-        )
+    def _cut(self) -> None:
+        """Nothing more can be sent: what stands says so."""
+        standing = len(self._standing)
+        if standing and self.screen.cut_at is None:
+            self.screen.cut_at = standing
+            self._anew = True
+            self.on_cut()
 
     async def _edit(
         self,
@@ -304,24 +352,30 @@ class LiveAnswer:
         else:
             view = None
         shown = self.shown[at]
-        await self.delivery.edit(
-            self.channel_id,
-            shown.message_id,
-            text,
-            view=view,
-            files=files,
-            persistent=end,
-            had_turn=had_turn or not end,
-        )
+        try:
+            await self.delivery.edit(
+                self.channel_id,
+                shown.message_id,
+                text,
+                view=view,
+                files=files,
+                persistent=end,
+                had_turn=had_turn or not end,
+            )
+        except Unchangeable:
+            log.info("answer.replaced", ask_id=self.ask_id)
+            self._give_up(at)
+            return
         shown.text, shown.buttons = text, view is not None
 
     def _last_view(self) -> discord.ui.View | None:
-        return buttons.at_the_end(self.ask_id) if isinstance(self.screen.end, Done) else None
+        match self.screen.end:
+            case Done():
+                return buttons.at_the_end(self.ask_id)
+            case Failed() as end if end.retryable or end.code == "chat.cancelled":
+                return buttons.after_a_failure(self.ask_id)
+        return None
 
     async def _delete(self, message_id: int) -> None:
-        async def call(client: discord.Client) -> None:
-            place = client.get_partial_messageable(self.channel_id)
-            await place.get_partial_message(message_id).delete()
-
         with suppress(Gone):
-            await self.delivery.call("delete", call)
+            await self.delivery.delete(self.channel_id, message_id)

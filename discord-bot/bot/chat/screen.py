@@ -24,10 +24,16 @@ class Screen:
     paused: bool = False
     """Whether something else is done between two pieces, which the status line names."""
 
+    in_maintenance: bool = False
+    """Whether this was asked during maintenance; said until the answer begins."""
+
     attempt: int = 0
     end: Done | Failed | None = None
     files_refused: bool = False
     """Whether the files cannot be attached where the answer stands."""
+
+    cut_at: int | None = None
+    """No more messages than these can stand where the answer is, and nothing else can be sent."""
 
     closing_words: str | None = None
     """What is said instead of the end's own words."""
@@ -39,6 +45,7 @@ class Screen:
         match frame:
             case Queued():
                 self.status = texts.of_queued(frame)
+                self.in_maintenance = frame.maintenance
             case Status():
                 self._start_over_if_new(frame.attempt)
                 self.status = texts.of_status(frame)
@@ -67,38 +74,49 @@ class Screen:
     @property
     def files(self) -> list[SavedFile]:
         """The files that came out of the answer; known at its end."""
-        return self.end.artifacts if isinstance(self.end, Done) else []
+        return self.end.artifacts if isinstance(self.end, Done) and self.cut_at is None else []
 
     @property
     def whole_answer_as_file(self) -> bool:
         """Whether the answer is too long for messages alone."""
-        return self.end is not None and len(self._bodies()) > MAX_MESSAGES
+        too_long = self.end is not None and len(self._pieces()) > MAX_MESSAGES
+        return too_long and self.cut_at is None
 
     def messages(self) -> list[str]:
         """The messages, in order; each at most 2000 characters, never blank."""
+        if self.end is not None and self.cut_at is not None:
+            return _with_lines(self._bodies(), [texts.CUT])
         match self.end:
             case None:
                 if not self.text.strip():
-                    return [self.status]
+                    return [self._status_lines()]
                 line = [f"-# {self.status}"] if self.paused else []
-                return _with_lines(self._bodies()[:MAX_MESSAGES], line)
+                return _with_lines(self._bodies(), line)
             case Failed():
                 words = self.closing_words or texts.of_failed(self.end)
-                bodies = self._bodies()[:MAX_MESSAGES] if self.text.strip() else []
+                bodies = self._bodies() if self.text.strip() else []
                 return _with_lines(bodies, [words])
             case Done():
                 lines = [texts.WHOLE_ANSWER] if self.whole_answer_as_file else []
                 lines = [texts.FILES_REFUSED] if self.files_refused else lines
                 lines += map(texts.of_source, self.end.sources[:MAX_SOURCES])
                 lines.append(texts.footer(self.end))
-                bodies = self._bodies()[:MAX_MESSAGES] if self.text.strip() else [texts.NO_WORDS]
+                bodies = self._bodies() if self.text.strip() else [texts.NO_WORDS]
                 return _with_lines(bodies, [one for one in lines if one])
+
+    def _status_lines(self) -> str:
+        if not self.in_maintenance or "maintenance" in self.status:
+            return self.status
+        return f"{self.status}\n{texts.IN_MAINTENANCE}"
 
     @property
     def _markdown(self) -> str:
         return tables_as_blocks(as_discord_has_them(self.text))
 
     def _bodies(self) -> list[str]:
+        return self._pieces()[: MAX_MESSAGES if self.cut_at is None else self.cut_at]
+
+    def _pieces(self) -> list[str]:
         return [piece.text for piece in split(self._markdown, self.limit)]
 
 

@@ -1,25 +1,32 @@
 """The slash commands. Each answers its interaction; what takes long ends as a message."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import anyio
 import discord
 import structlog
 from discord import app_commands
 
 from bot import texts
 from bot.chat.cog import Chat
+from bot.chat.delivery import Gone, Undelivered
 from bot.commands.linking import add_link
 from bot.commands.orders import Orders, order_id
 from bot.commands.words import budget_lines, status_lines
 from bot.platform import Platform
+from bot.texts import of_failed
 from shared.errors import BoundaryError
 from shared.protocol import Close, Done, Failed, Reset, Summarize
 
 log = structlog.get_logger(__name__)
 TOKEN_SECONDS = 14 * 60.0
 """An interaction's token ends after 15 minutes (Discord's documentation, Followup Messages)."""
+
+REST_SECONDS = 10.0
+"""How long a thread stays open for the ends of answers in it."""
 
 MAX_CHOICES = 25
 Interaction = discord.Interaction[Any]
@@ -48,14 +55,12 @@ class Commands:
         )
         end = await self.orders.carry_out(order, patience_seconds=TOKEN_SECONDS)
         if end is None:
+            await self.answer(interaction, texts.TAKES_LONGER)
             return None
-        text = end.text if isinstance(end, Done) else texts.of_failed(end)
-        try:
-            await interaction.edit_original_response(content=text[:2000])
-        except (discord.HTTPException, OSError):
-            await self.orders.say(end, channel_id)
-        else:
+        if await self.answer(interaction, end.text if isinstance(end, Done) else of_failed(end)):
             self.orders.shown(order.ask_id)
+        else:
+            await self.orders.say(end, channel_id)
         return end
 
     async def quietly(
@@ -70,7 +75,27 @@ class Commands:
                 text = await work()
         except BoundaryError as failure:
             text = f"⚠️ {failure.message}"
-        await interaction.edit_original_response(content=text[:2000])
+        await self.answer(interaction, text)
+
+    async def answer(self, interaction: Interaction, text: str) -> bool:
+        """Put `text` where "thinking…" stands; False when that is no longer possible."""
+
+        async def call(_: discord.Client) -> None:
+            await interaction.edit_original_response(content=text[:2000])
+
+        try:
+            await self.orders.delivery.call("answer", call)
+        except (Gone, Undelivered):
+            return False
+        return True
+
+    async def apologize(self, interaction: Interaction) -> None:
+        """A command broke; whoever used it is not left waiting."""
+        if not interaction.response.is_done():
+            with suppress(discord.HTTPException):
+                await interaction.response.send_message(texts.BROKE, ephemeral=True)
+                return
+        await self.answer(interaction, texts.BROKE)
 
 
 def command_tree(client: discord.Client, commands: Commands | None) -> app_commands.CommandTree:
@@ -89,6 +114,7 @@ def command_tree(client: discord.Client, commands: Commands | None) -> app_comma
     async def failed(interaction: Interaction, error: app_commands.AppCommandError) -> None:
         name = interaction.command.name if interaction.command else None
         log.error("command.failed", command=name, exc_info=error)
+        await the().apologize(interaction)
 
     return tree
 
@@ -104,7 +130,11 @@ def _for_conversations(tree: app_commands.CommandTree, the: Callable[[], Command
 
     @tree.command(description="Forget what was said here and close the thread.")
     async def close(interaction: Interaction) -> None:
+        chat = the().chat
+        chat.cancel_all(interaction.user.id, interaction.channel_id or 0)
         end = await the().order(interaction, Close)
+        with anyio.move_on_after(REST_SECONDS):
+            await chat.rest_in(interaction.channel_id or 0)  # nothing can be edited afterwards
         if isinstance(end, Done) and isinstance(interaction.channel, discord.Thread):
             try:
                 await interaction.channel.edit(archived=True)

@@ -8,6 +8,7 @@ from anyio.abc import TaskGroup
 
 from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
 from bot.link import Link
+from bot.texts import of_failed
 from shared.protocol import Close, Done, Failed, Reset, Summarize
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ class Orders:
 
     async def say(self, end: Done | Failed, channel_id: int) -> None:
         """The end as an ordinary message, when the command's own answer is no longer possible."""
-        text = end.text if isinstance(end, Done) else f"⚠️ {end.message}"
+        text = end.text if isinstance(end, Done) else of_failed(end)
         try:
             await self.delivery.send(channel_id, text[:2000], nonce=nonce_of(end.ask_id))
         except Undelivered:
@@ -80,4 +81,16 @@ class Orders:
         except Gone:
             log.info("order.nowhere_to_say")
         if end.ask_id is not None:
+            await self._clear(end.ask_id, channel_id)
             self.link.shown(end.ask_id)
+
+    async def _clear(self, ask_id: str, channel_id: int) -> None:
+        """Delete the answer to the command, which would go on saying "thinking…"."""
+        interaction_id = int(ask_id.rpartition("-")[2])
+        try:
+            for message in await self.delivery.search(channel_id, after=interaction_id):
+                answers = message.interaction_metadata
+                if answers is not None and answers.id == interaction_id:
+                    await self.delivery.delete(channel_id, message.id)
+        except (Gone, Undelivered):
+            log.info("order.not_cleared")

@@ -1,19 +1,21 @@
 """What the commands say, from the facts of the brain."""
 
+from datetime import datetime
 from typing import Any
 
 
 def budget_lines(person: dict[str, Any]) -> str:
     """One person's week."""
     used, limit = person["used"], person["limit"] + person.get("bonus", 0)
-    lines = [f"**{used:,}** of {limit:,} tokens used this week; it begins anew {_day(person)}."]
+    lines = [f"**{used:,}** of {limit:,} tokens used this week; it begins anew {_moment(person)}."]
     model = (person.get("preferences") or {}).get("model")
     lines.append(f"Your questions go to {model}." if model else "A model is chosen for each.")
     return "\n".join(lines)
 
 
-def _day(person: dict[str, Any]) -> str:
-    return str(person.get("resets_at", ""))[:16].replace("T", " ")
+def _moment(person: dict[str, Any]) -> str:
+    """In the words and the time zone of whoever reads it (Message Formatting, Timestamps)."""
+    return f"<t:{datetime.fromisoformat(person['resets_at']).timestamp():.0f}:R>"
 
 
 def status_lines(health: dict[str, Any], vram: dict[str, Any], queue: dict[str, Any]) -> str:

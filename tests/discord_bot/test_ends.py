@@ -1,0 +1,146 @@
+"""An answer always comes to an end that people can see, once, whatever stands in its way."""
+
+import re
+from typing import Any
+
+import anyio
+import pytest
+
+from rehearsal.discord import DiscordFault, May
+from rehearsal.discord.writing import Draft, change_thread, post
+
+HARD = "Think hard: prove that there are infinitely many primes"
+OLD_MESSAGE = 30046
+
+
+@pytest.fixture
+def speed() -> float:
+    """Slow enough to be in the middle of an answer."""
+    return 5
+
+
+def labels(message: Any) -> list[str]:
+    return [part["label"] for row in message.components for part in row["components"]]
+
+
+async def begun(world: Any, channel: Any) -> Any:
+    """The first message of an answer, when it has begun to grow."""
+    await world.until(
+        lambda: any("⏳" not in one.content and one.content for one in world.own(channel))
+    )
+    return world.own(channel)[0]
+
+
+async def asked_in_a_thread(world: Any, question: str) -> Any:
+    discord = world.discord
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} {question}")
+    return await world.thread()
+
+
+async def only(world: Any, channel: Any) -> Any:
+    """The one message there, when its answer has ended and what is too much is gone."""
+    await world.answer(channel)
+    await world.until(lambda: len(world.own(channel)) == 1)
+    return world.own(channel)[0]
+
+
+async def test_an_answer_that_may_not_go_on_says_so_below_what_stands(world: Any) -> None:
+    thread = await asked_in_a_thread(world, "count to 1100")
+    first = await begun(world, thread)
+    world.discord.deny(world.discord.general, May.SEND_MESSAGES, May.SEND_MESSAGES_IN_THREADS)
+    await world.until(lambda: "I may not go on here" in first.content)
+    assert labels(first) == ["Regenerate"]
+    assert world.own(thread) == [first]
+    await world.until(lambda: not world.brain.queue.running())
+
+
+async def test_close_stops_the_answer_that_is_under_way(world: Any) -> None:
+    thread = await asked_in_a_thread(world, HARD)
+    first = await begun(world, thread)
+    world.discord.slash(world.discord.ada, thread, "close", {})
+    await world.until(lambda: thread.thread.archived)
+    assert "Stopped" in first.content
+    assert labels(first) == ["Regenerate"]
+
+
+async def test_who_may_not_close_stops_nobody_else(world: Any) -> None:
+    thread = await asked_in_a_thread(world, HARD)
+    await begun(world, thread)
+    world.discord.slash(world.discord.grace, thread, "close", {})
+    answer = await world.answer(thread)
+    assert "Stopped" not in answer.content
+    assert not thread.thread.archived
+
+
+async def test_a_stopped_answer_can_be_asked_for_again(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, HARD)
+    first = await begun(world, channel)
+    discord.press(discord.ada, first, "Stop")
+    await world.until(lambda: labels(first) == ["Regenerate"])
+    discord.press(discord.ada, first, "Regenerate")
+    assert (await world.answer(channel)).id != first.id
+
+
+async def test_an_answer_whose_message_takes_no_more_edits_goes_on_in_another(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, HARD)
+    first = await begun(world, channel)
+    refuse_edits(world, first)
+    answer = await only(world, channel)
+    assert answer.id != first.id
+    assert len(answer.content) > len(first.content)
+
+
+async def test_of_a_long_answer_all_below_such_a_message_comes_anew(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, "count to 700")
+    await world.until(lambda: len(world.own(channel)) == 2)
+    refuse_edits(world, *world.own(channel))
+    await world.answer(channel)
+    await world.until(lambda: [bool(labels(one)) for one in world.own(channel)] == [False, True])
+    shown = " ".join(one.content for one in world.own(channel)).split("-#")[0]
+    assert list(map(int, re.findall(r"\b\d+\b", shown))) == list(range(1, 701))
+
+
+def refuse_edits(world: Any, *messages: Any) -> None:
+    ids = "|".join(str(one.id) for one in messages)
+    fault = DiscordFault(
+        kind="error", method="PATCH", path=f"/messages/({ids})$", status=429, code=OLD_MESSAGE,
+        retry_after=0.01, times="forever",
+    )  # fmt: skip
+    world.discord.faults.add([fault])
+
+
+async def test_an_answer_ends_in_a_thread_that_somebody_archived(world: Any) -> None:
+    thread = await asked_in_a_thread(world, HARD)
+    await begun(world, thread)
+    change_thread(world.discord.state, thread, archived=True)
+    await only(world, thread)
+
+
+async def test_an_end_that_was_sent_but_never_noted_is_found_again(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, HARD)
+    first = await begun(world, channel)
+    ask_id = first.components[0]["components"][0]["custom_id"].removeprefix("stop:")
+    await world.kill("bot")
+    await world.until(lambda: not world.brain.queue.running())
+    row = {
+        "type": 1,
+        "components": [
+            {"type": 2, "style": 2, "label": label, "custom_id": f"{kind}:{ask_id}"}
+            for label, kind in (("Regenerate", "again"), ("Other model", "other"))
+        ],
+    }
+    draft = Draft("What the bot sent last.", components=[row])
+    moved = post(discord.state, channel, discord.bot, draft)
+    await world.start_bot()
+    await world.until(lambda: world.own(channel) == [moved])
+    await anyio.sleep(0.1)  # for what should not come
+    assert world.own(channel) == [moved]
+    assert "primes" in moved.content
