@@ -22,6 +22,8 @@ from shared.settings import load_settings
 log = structlog.get_logger("brain")
 GRACEFUL_SECONDS = 5
 SUPERSEDED = 4
+SWITCH_SECONDS = 0.0005
+"""How long the event loop may keep a thread waiting that has a row for it; by default 5 ms."""
 
 
 async def serve(settings: Settings) -> int:
@@ -44,6 +46,7 @@ async def serve(settings: Settings) -> int:
         # through, stopping every stream for 40 ms.
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH_SECONDS)
         # Uvicorn raises the signal again when it has stopped; without a receiver that would end the
         # process before the store and the connections to the model servers are closed.
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM):

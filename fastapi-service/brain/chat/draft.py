@@ -128,8 +128,7 @@ def tell_status(
 
 
 async def your_turn(draft: Draft, tell: Tell) -> None:
-    """Return when `draft` is kept and has the slot again that it lent while it waited."""
-    await draft.claim.kept.wait()
+    """Return when `draft` has the slot again that it lent while it waited for a model."""
     if draft.slot.must_wait:
         tell_status(tell, draft, "waiting", detail=OTHERS_FIRST)
     await draft.slot.regain()

@@ -251,12 +251,16 @@ class Turn:
                     draft.begins(int(estimated * self._estimates.ratio(prompt.model)))
                     tell_status(tell, draft, "generating", model=lease.spec.name)
 
+        async def begin() -> None:
+            await draft.claim.kept.wait()
+            await your_turn(draft, tell)
+
         with enough:
             finished = await self._speaker.speak(
                 prompt,
                 hear=hear,
                 tell=lambda progress: tell_progress(tell, draft, progress),
-                begin=lambda: your_turn(draft, tell),
+                begin=begin,
                 arrived=draft.job.asked_at,
                 patient=draft.job.options.model is None,
             )
