@@ -151,9 +151,16 @@ class News:
                 missing=[place.model for place in (*sure, *difference.missed)],
                 unexpected=[place.model for place in unexpected],
             )  # fmt: skip
+        # An idle one was put away by its server, to have room or at its own bound (three models in
+        # an Ollama by default), or by somebody else: that is no crash.
+        used = [
+            place
+            for place in sure
+            if books.residents[place].leases or books.residents[place].suspect
+        ]
         for place in difference.gone:
             self._moves.remove(place)
-        for place in sure:
+        for place in used:
             if books.servers[place.server].loads:
                 self._moves.crashed(place, "it was no longer in memory", event.at)
         if difference.gone:

@@ -98,6 +98,17 @@ async def test_a_broken_answer_makes_it_look_whether_the_model_is_still_there(
     assert SMALL not in states(vram)
 
 
+async def test_an_idle_model_that_its_server_put_away_has_not_crashed(
+    vram: Orchestrator, servers: Servers
+) -> None:
+    async with vram.lease(SMALL):
+        pass
+    await kill(servers, SMALL)
+    while SMALL in states(vram):
+        await vram.reconcile()
+    assert not vram.crashes()
+
+
 async def test_a_failure_of_something_else_makes_nobody_suspicious(vram: Orchestrator) -> None:
     with pytest.raises(ZeroDivisionError):
         async with vram.lease(SMALL):
