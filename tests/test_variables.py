@@ -37,6 +37,7 @@ import bot.config
 import brain.config
 import brain.main
 import brain.wiring
+import logsink.config
 from admin.cli.logins import login_file
 from admin.local.programs import programs
 from bot.client import Refused
@@ -45,6 +46,8 @@ from brain.catalogue.profile import ProfileError
 from brain.chat.admission import Caller
 from brain.vram.servers_file import ServersFileError
 from chat_client import Client, connected
+from logsink.files import day_of
+from logsink.main import Sink
 from rehearsal import Rehearsal, playing_discord
 from rehearsal import running as rehearsing
 from rehearsal.discord import Channel, Discord, Message, Rules
@@ -387,6 +390,117 @@ async def _auth_url(stage: Stage) -> None:
             await bot.end_of(await bot.ask("hello", user_id="1042", options=SMALL))
             mine = f"of#{linked.json()['user_id']}"
             assert await running.parts.store.query("conversations", mine)
+
+
+# ------------------------------------------------------------------ logs
+
+
+@asynccontextmanager
+async def log_server(stage: Stage, **variables: str) -> AsyncIterator[tuple[Path, dict[str, int]]]:
+    """A log server with these variables: its folder and its ports."""
+    given = {"LOGGING_PORT": "0", "LOGGING_HEALTH_PORT": "0", "LOG_DIR": f"{stage.folder}/logs"}
+    settings = stage.settings(logsink, **given | variables)
+    async with Sink(settings, clock=SystemClock()).serving() as ports:
+        yield settings.log_dir, ports
+
+
+async def hand_in(ports: Mapping[str, int], *events: str) -> None:
+    """Records of 100 bytes; return when they are in the files."""
+    async with await anyio.connect_tcp("127.0.0.1", ports["records"]) as sender:
+        for number, event in enumerate(events, 1):
+            record = {"level": "info", "event": event, "log_sender": "s", "log_number": number}
+            line = json.dumps(record, separators=(",", ":"))
+            await sender.send(line.replace('"event"', f'"pad":"{"x" * (90 - len(line))}","event"')
+                              .encode() + b"\n")  # fmt: skip
+            assert await sender.receive() == b'{"written":%d}\n' % number
+
+
+def all_logs(folder: Path) -> dict[str, str]:
+    """The log files by name, of all days."""
+    return {path.name: path.read_text() for path in folder.glob("*/*.log*")}
+
+
+@shows("LOGGING_HOST", "LOGGING_PORT")
+async def _log_server_address(stage: Stage) -> None:
+    async with log_server(stage) as (folder, ports):
+        for host, told in ((None, False), ("127.0.0.1", True)):
+            port = free_port()
+            server = {} if host is None else {"LOGGING_HOST": host}
+            await stage.process(
+                "auth",
+                live=f"http://127.0.0.1:{port}/health/live",
+                AUTH_PORT=f"{port}",
+                STORE_URL="sqlite:///auth.db",
+                LOG_LEVEL="INFO",
+                LOGGING_PORT=f"{ports['records']}",
+                **server,
+            )
+            written = "".join(all_logs(folder).values())
+            assert ('"service":"auth-service"' in written) is told
+
+
+@shows("LOGGING_HEALTH_PORT", "LOG_DIR")
+async def _log_server_process(stage: Stage) -> None:
+    port = free_port()
+    await stage.process(
+        "logsink",
+        live=f"http://127.0.0.1:{port}/health/live",
+        LOGGING_PORT="0",
+        LOGGING_HEALTH_PORT=f"{port}",
+        LOG_DIR="elsewhere",
+    )
+    assert "sink.started" in all_logs(stage.folder / "elsewhere")["app.log"]
+
+
+@shows("LOG_MAX_BYTES")
+async def _log_max_bytes(stage: Stage) -> None:
+    for limit, files in (("250", {"app.log", "app.log.1"}), ("0", {"app.log"})):
+        folder = f"{stage.folder}/{limit}"
+        async with log_server(stage, LOG_MAX_BYTES=limit, LOG_DIR=folder) as (logs, ports):
+            await hand_in(ports, "one", "two", "three")
+            assert set(all_logs(logs)) == files
+            assert all(limit == "0" or len(text) <= 250 for text in all_logs(logs).values())
+
+
+@shows("LOG_BACKUP_COUNT")
+async def _log_backup_count(stage: Stage) -> None:
+    for count in (1, 3):
+        folder = f"{stage.folder}/{count}"
+        variables = {"LOG_MAX_BYTES": "100", "LOG_BACKUP_COUNT": f"{count}", "LOG_DIR": folder}
+        async with log_server(stage, **variables) as (logs, ports):
+            await hand_in(ports, *(f"number {n}" for n in range(6)))
+            assert len(all_logs(logs)) == 1 + count
+            assert "number 5" in all_logs(logs)["app.log"]
+            assert "number 4" in all_logs(logs)["app.log.1"]
+
+
+@shows("LOG_RETENTION_DAYS", "LOG_CLEANUP_INTERVAL_HOURS")
+async def _log_retention(stage: Stage) -> None:
+    now = SystemClock().now()
+    for days, hours in (("2", "6"), ("4", "0.5")):
+        folder = stage.folder / days
+        clock = ManualClock(now)
+        variables = {"LOG_RETENTION_DAYS": days, "LOG_CLEANUP_INTERVAL_HOURS": hours}
+        settings = stage.settings(
+            logsink, LOG_DIR=f"{folder}", LOGGING_PORT="0", LOGGING_HEALTH_PORT="0", **variables
+        )
+        sink = Sink(settings, clock=clock)
+        async with sink.serving():
+            with anyio.fail_after(5):
+                while sink.cleanup.last_at is None:
+                    await anyio.sleep(0.01)
+            await clock.advance(0)
+            old = [folder / day_of(now - back * 86_400) for back in (1, 3, 6)]
+            for day in old:
+                day.mkdir()
+                (day / "app.log").touch()
+            await clock.advance(float(hours) * 3600 - 10)
+            assert all(day.exists() for day in old)
+            await clock.advance(10)
+            with anyio.fail_after(5):
+                while old[2].exists():
+                    await anyio.sleep(0.01)
+            assert [day.exists() for day in old] == [True, days == "4", False]
 
 
 # ------------------------------------------------------------------ sign-in

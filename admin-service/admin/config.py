@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.addresses import ModelServer, OllamaServer, Url
 from shared.settings import CommonSettings
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PORTS = (
     "brain_port", "auth_port", "rehearsal_ollama_port", "rehearsal_openai_port",
-    "rehearsal_discord_port", "bot_health_port", "ui_port",
+    "rehearsal_discord_port", "bot_health_port", "ui_port", "logging_port", "logging_health_port",
 )  # fmt: skip
 
 
@@ -33,9 +33,14 @@ class Settings(CommonSettings):
     rehearsal_openai_port: Port = 11501
     rehearsal_discord_port: Port = 11502
     bot_health_port: Port = 9997
+    logging_health_port: Port = 9998
 
     ui_port: Port = 8501
     """Where the web chat is opened."""
+
+    dynamodb_port: Port = 8000
+    sglang_port: Port = 30000
+    """Where DynamoDB Local and SGLang are reached when they run in containers."""
 
     discord_token: SecretStr | None = Field(default=None, repr=False)
     """With it the bot runs; without it, it talks to the stand-in where models are rehearsed."""
@@ -48,6 +53,11 @@ class Settings(CommonSettings):
 
     ollama_host: OllamaServer | None = "http://127.0.0.1:11434"
     sglang_endpoint: ModelServer | None = None
+    search_url: Url | None = None
+    model_servers_file: Path | None = None
+
+    vram_profile: str = "auto"
+    """With `performance`, and no SGLANG_ENDPOINT, SGLang is started in a container."""
 
     cli_login_file: Path | None = None
     """Where `trollama` keeps its sign-in; unset: `data/cli.json` of the clone."""
@@ -89,3 +99,19 @@ class Settings(CommonSettings):
     def _address(self, name: str, url: str, port: int) -> str:
         chosen = name in self.model_fields_set and url
         return url if chosen else f"http://127.0.0.1:{port}"
+
+
+class Compose(BaseSettings):
+    """What Docker Compose and Hugging Face read themselves; none of our settings."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    compose_project_name: str = "trollama"
+    hf_home: Path | None = None
+
+    @property
+    def huggingface(self) -> Path:
+        """Where downloaded weights are kept."""
+        return self.hf_home or Path.home() / ".cache" / "huggingface"

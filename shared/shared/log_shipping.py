@@ -86,6 +86,11 @@ class LogShipper:
             self._idle = False
             self._wake.set()
 
+    @property
+    def held_bytes(self) -> int:
+        """Of records that are not acknowledged yet (in characters)."""
+        return self._held_bytes
+
     def close(self) -> None:
         """Wait until everything is acknowledged, for `FLUSH_SECONDS` at most."""
         self._closing.set()

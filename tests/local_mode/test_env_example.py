@@ -12,6 +12,7 @@ import admin.config
 import auth.config
 import bot.config
 import brain.config
+import logsink.config
 import ui.config
 from shared.settings import SecretSettings
 
@@ -22,6 +23,7 @@ SERVICES: list[type[BaseSettings]] = [
     admin.config.Settings,
     bot.config.Settings,
     ui.config.Settings,
+    logsink.config.Settings,
 ]
 LINE = re.compile(r"^(?P<optional>#?)(?P<name>[A-Z][A-Z0-9_]+)=(?P<value>.*)$", re.MULTILINE)
 

@@ -9,6 +9,7 @@ from admin.config import Settings
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", "::", ""}
 WEB_CHAT = "web chat"
+LOG_SERVER = "logs"
 STAND_IN_TOKEN = "rehearsal"  # noqa: S105 - the stand-in's, no secret
 
 
@@ -25,6 +26,8 @@ class Program:
     module: str
     ports: tuple[int, ...]
     health_url: str
+    tcp_ports: tuple[int, ...] = ()
+    """Those of `ports` that do not speak HTTP."""
     host: str = LOOPBACK
     arguments: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -33,7 +36,10 @@ class Program:
     @property
     def urls(self) -> tuple[str, ...]:
         """Where this machine reaches it."""
-        return tuple(f"http://{reachable(self.host)}:{port}" for port in self.ports)
+        place = reachable(self.host)
+        return tuple(
+            f"{'tcp' if port in self.tcp_ports else 'http'}://{place}:{port}" for port in self.ports
+        )
 
 
 def reachable(bind_address: str) -> str:
@@ -50,6 +56,7 @@ def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
     plays_discord = rehearsal and settings.discord_token is None
     has_bot = plays_discord or settings.discord_token is not None
     every = [
+        *([] if settings.logging_host else [_log_server(settings)]),
         Program(
             name="auth",
             module="auth",
@@ -73,7 +80,26 @@ def programs(settings: Settings, *, rehearsal: bool) -> Sequence[Program]:
         *([_bot(settings, plays_discord=plays_discord)] if has_bot else []),
     ]
     there = [service for service in every if find_spec(f"{service.module}.__main__")]
-    return [_without_absent(service, {one.name for one in there}) for service in there]
+    names = {one.name for one in there}
+    shipping = {"LOGGING_HOST": reachable(host).strip("[]")} if LOG_SERVER in names else {}
+    return [_without_absent(_with(service, shipping), names) for service in there]
+
+
+def _log_server(settings: Settings) -> Program:
+    """Nobody waits for it: what the others log meanwhile, they keep for it."""
+    host, port, health_port = (
+        settings.bind_address,
+        settings.logging_port,
+        settings.logging_health_port,
+    )
+    return Program(
+        name=LOG_SERVER,
+        module="logsink",
+        host=host,
+        ports=(port, health_port),
+        tcp_ports=(port,),
+        health_url=f"http://{reachable(host)}:{health_port}/health/live",
+    )
 
 
 def _web_chat(settings: Settings) -> Program:
@@ -135,6 +161,12 @@ def _scripted_models(settings: Settings) -> dict[str, str]:
         "OLLAMA_HOST": f"http://{LOOPBACK}:{settings.rehearsal_ollama_port}",
         "SGLANG_ENDPOINT": f"http://{LOOPBACK}:{settings.rehearsal_openai_port}",
     }
+
+
+def _with(service: Program, environment: Mapping[str, str]) -> Program:
+    if service.name == LOG_SERVER:
+        return service
+    return replace(service, environment={**service.environment, **environment})
 
 
 def _without_absent(service: Program, present: set[str]) -> Program:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from admin.local.programs import WEB_CHAT
+from admin.local.programs import LOG_SERVER, WEB_CHAT
 from admin.local.state import PlatformState, ServiceState
 
 NEXT_COMMAND = '.venv/bin/trollama chat "Solve x^2 + 5x + 6 = 0"'
@@ -60,7 +60,7 @@ def show_next_steps(state: PlatformState) -> None:
         say(f"Open:  {url}")
     say(f"Or:    {NEXT_COMMAND}")
     say(f"Admin: {ADMIN_COMMAND}   (once, for whoever runs this)")
-    say("Logs:  logs/local.log")
+    say(f"Logs:  {logs_of(state)}")
     say("Stop:  ./stop.sh")
 
 
@@ -82,6 +82,13 @@ def models_lines(state: PlatformState) -> list[str]:
         "        Their answers are scripted and say so. For real ones install Ollama",
         "        (https://ollama.com), then: ollama pull gpt-oss:20b && ./stop.sh && ./start.sh",
     ]
+
+
+def logs_of(state: PlatformState) -> str:
+    """Where to read what happens."""
+    if LOG_SERVER in {service.name for service in state.services}:
+        return "logs/$(date +%Y-%m-%d)/app.log, errors again in error.log beside it"
+    return "logs/local.log"
 
 
 def web_chat_urls(state: PlatformState) -> tuple[str, ...]:

@@ -74,4 +74,19 @@ def test_the_web_chat_starts_last_and_knows_where_the_others_are() -> None:
     assert found["web chat"].environment == {
         "BRAIN_URL": "http://127.0.0.1:7005",
         "AUTH_URL": "http://127.0.0.1:7006",
+        "LOGGING_HOST": "127.0.0.1",
     }
+
+
+def test_every_service_ships_its_logs_and_none_waits_for_the_log_server() -> None:
+    found = {one.name: one for one in programs(settings(logging_port=7007), rehearsal=True)}
+    assert found["logs"].urls == ("tcp://127.0.0.1:7007", "http://127.0.0.1:9998")
+    assert "LOGGING_HOST" not in found.pop("logs").environment
+    assert {one.environment["LOGGING_HOST"] for one in found.values()} == {"127.0.0.1"}
+    assert all("logs" not in one.after for one in found.values())
+
+
+def test_where_another_log_server_is_named_none_is_started() -> None:
+    found = {one.name: one for one in programs(settings(logging_host="box"), rehearsal=True)}
+    assert "logs" not in found
+    assert all("LOGGING_HOST" not in one.environment for one in found.values())

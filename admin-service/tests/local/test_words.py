@@ -47,6 +47,13 @@ def test_the_page_to_open_is_named_first(capsys: pytest.CaptureFixture[str]) -> 
     assert said.index("Open:  http://127.0.0.1:8501") < said.index(NEXT_COMMAND)
 
 
+def test_the_place_of_the_logs_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    one = ServiceState(name="logs", state="live")
+    for services, place in (((one,), "logs/$(date +%Y-%m-%d)/app.log"), ((), "logs/local.log")):
+        show_next_steps(platform(*services))
+        assert f"Logs:  {place}" in capsys.readouterr().out
+
+
 def test_real_models_are_named_by_address(capsys: pytest.CaptureFixture[str]) -> None:
     show_next_steps(platform())
     said = capsys.readouterr().out
