@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Stops what ./start.sh started, and nothing else. Data stays in data/.
+# Stops what ./start.sh started, and nothing else. Data stays.
 #
-#   ./stop.sh [--local]
+#   ./stop.sh [--local] [--all]
+#
+#   --local   only what runs without containers
+#   --all     database, log server and accounts too, which else stay up in their containers
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+containers=yes
+options=()
 for argument in "$@"; do
     case $argument in
-        --local) ;;
+        --local) containers= ;;
+        --all) options+=("$argument") ;;
         -h | --help)
-            sed -n '2,4s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+            sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
             exit 0
             ;;
         *)
@@ -28,4 +34,7 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
     echo "Nothing is running."
     exit 0
 fi
-exec .venv/bin/python -m admin.local down
+if [ -e data/run/local.json ] || [ -z "$containers" ] || ! .venv/bin/python -m admin.containers engine >/dev/null; then
+    exec .venv/bin/python -m admin.local down
+fi
+exec .venv/bin/python -m admin.containers down ${options[@]+"${options[@]}"}
