@@ -9,14 +9,15 @@ from typing import Any
 
 import aiohttp
 import anyio
+import discord
 import pytest
 
 from bot.chat.ask import QuestionId
-from bot.chat.delivery import Delivery, File
+from bot.chat.delivery import Delivery, File, Sent
 from bot.chat.live_answer import LiveAnswer
 from bot.chat.pacing import Limit, Pace, fair_share_seconds
 from bot.chat.screen import Screen
-from shared.protocol import Delta, Done, Status
+from shared.protocol import Delta, Done, Failed, Status
 
 FIVE = Limit(5, 5.0)
 ONE_WAY = 0.05
@@ -43,6 +44,8 @@ class Place:
     written: list[Written] = field(default_factory=list)
     edits: list[float] = field(default_factory=list)
     refused: int = 0
+    refuses: discord.HTTPException | None = None
+    """How the next edits are refused."""
     fails: int = 0
     """So many of the next edits do not get through."""
 
@@ -56,6 +59,8 @@ class Place:
             if self.fails:
                 self.fails -= 1
                 raise aiohttp.ClientError
+            if self.refuses is not None:
+                raise self.refuses
             headers = await self._arrive("PATCH")
             self.edits.append(self.clock.monotonic())
             found = next(one for one in self.written if one.id == message_id)
@@ -254,6 +259,65 @@ async def test_an_answer_that_was_sent_anew_knows_both_messages_until_one_is_gon
         await clock.advance(1)
     assert known == [[0], [1, 0]]
     assert one.answer.message_ids == [1]
+
+
+class ArchivedThread(discord.HTTPException):
+    """The refusal that goes with one."""
+
+    def __init__(self) -> None:
+        self.status, self.code = 400, 50083
+
+
+async def test_a_message_that_cannot_be_edited_is_replaced_while_the_answer_grows(
+    delivery: Delivery, place: Place, clock: Any
+) -> None:
+    one = play(delivery, 1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one.show)
+        await clock.advance(1)
+        place.refuses = ArchivedThread()
+        one.answer.take(Delta(ask_id=one.id, attempt=1, text="so "))
+        await clock.advance(2)
+        assert [text for _, text in place.there[-1].versions] == ["so "]
+        assert place.written[0].deleted
+        place.refuses = None
+        one.answer.take(Done(ask_id=one.id, request_id="r", text="so much", model="m1"))
+        await clock.advance(5)
+    assert one.shown
+    assert [written.id for written in place.there] == [1]
+    assert len(one.messages(place)) == 1
+
+
+async def test_an_end_that_was_sent_before_stays_and_what_it_replaced_goes(
+    delivery: Delivery, place: Place, clock: Any
+) -> None:
+    for number, text in enumerate(("⏳ …", "so much\n-# m1")):
+        place.written.append(Written(number, [(0.0, text)], has_buttons=True))
+    one = play(delivery, 1)
+    one.answer.found([0], last=Sent(1, "so much\n-# m1"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one.show)
+        one.answer.take(Done(ask_id=one.id, request_id="r", text="so much", model="m1"))
+        await clock.advance(5)
+    assert one.shown
+    assert [written.id for written in place.there] == [1]
+    assert place.edits == []
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable", "has_buttons"),
+    [("chat.cancelled", False, True), ("queue.full", True, True), ("internal", False, False)],
+)
+async def test_what_may_work_another_time_has_a_button_for_that(
+    code: str, retryable: bool, has_buttons: bool, delivery: Delivery, place: Place, clock: Any
+) -> None:
+    one = play(delivery, 1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(one.show)
+        await clock.advance(1)
+        one.answer.take(Failed(ask_id=one.id, code=code, message="No.", retryable=retryable))
+        await clock.advance(1)
+    assert place.there[0].has_buttons is has_buttons
 
 
 async def test_words_come_before_buttons_at_the_end_of_a_long_answer(

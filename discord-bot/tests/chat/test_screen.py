@@ -140,6 +140,26 @@ def test_files_that_are_refused_are_named_instead_of_awaited() -> None:
     assert message.startswith("Here.\n⚠️ I may not attach files here.")
 
 
+@pytest.mark.parametrize("end", [done("so " * 2000), failed("chat.cancelled")])
+def test_an_answer_that_is_cut_says_so_below_what_stands(end: ToClient) -> None:
+    screen = Screen(1900)
+    screen.take(delta("so " * 2000))
+    screen.cut_at = 1
+    assert len(screen.messages()) == 1
+    screen.take(end)
+    (message,) = screen.messages()
+    assert message.endswith(texts.CUT)
+    assert not screen.whole_answer_as_file
+
+
+def test_maintenance_is_said_until_the_answer_begins() -> None:
+    queued = Queued(ask_id="a", request_id="r", position=1, maintenance=True)
+    loading = Status(ask_id="a", stage="loading_model", model="gpt-oss:20b")
+    (line,) = shown(queued, loading)
+    assert line.startswith("⏳ Loading gpt-oss:20b…\n-# 🔧 Bot is under maintenance.")
+    assert shown(queued, loading, delta("So")) == ["So"]
+
+
 def test_nothing_follows_an_end() -> None:
     assert shown(failed(), delta("4"), done()) == ["⚠️ It broke."]
 
