@@ -28,7 +28,7 @@ def field(app: AppTest, label: str) -> Any:
 def test_a_code_comes_with_what_to_do_in_discord(account: AppTest) -> None:
     account.run()
     button(account, "Get a code").click().run()
-    assert "/link ABCD-1234" in [one.value for one in account.code]
+    assert "/link code:ABCD-1234" in [one.value for one in account.code]
     assert any("good for 10 minutes" in one.value for one in account.caption)
 
 

@@ -28,7 +28,7 @@ def linked(window: Window, platform: WebBox, person: str) -> None:
     """The window's person gets a code and redeems it in Discord as `person`."""
     window.go_to("Account")
     window.page.get_by_role("button", name="Get a code").click()
-    code = window.says(re.compile(r"^/link \S{6,}")).inner_text().split()[1]
+    code = window.says(re.compile(r"^/link code:\S{6,}")).inner_text().split("code:")[1].strip()
     platform.act("slash", person=person, channel="general", command="link", options={"code": code})
     until(lambda: any("account is connected" in each["text"] for each in seen(platform, person)))
     window.page.reload()

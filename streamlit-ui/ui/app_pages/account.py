@@ -59,7 +59,7 @@ def _discord(accounts: Accounts, linked: list[Method]) -> None:
     code: Code | None = st.session_state.get(CODE)
     if code is not None:
         st.write("In Discord, write this to the bot, in any channel or in a direct message:")
-        st.code(f"/link {code.code}", language=None)
+        st.code(f"/link code:{code.code}", language=None)
         st.caption(
             f"The code is good for {lasting_seconds(code.expires_in)} and works once. Then reload "
             "this page."
