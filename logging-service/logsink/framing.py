@@ -19,21 +19,19 @@ class Lines:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that `data` completes, without their ends."""
-        if self._rest:
-            data = self._rest + data
-        *whole, rest = data.split(b"\n")
-        if self._skipping:
-            if not whole:
-                return []
-            del whole[0]
+        lines = (self._rest + data).split(b"\n")
+        if self._skipping and len(lines) > 1:
             self._skipping = False
-        if len(data) > self._limit:
-            whole = [line for line in whole if self._fits(line)]
+            del lines[0]
+        rest = lines.pop()
+        if self._skipping:
+            return []
+        if len(data) + len(self._rest) > self._limit:
+            lines = [line for line in lines if self._fits(line)]
             if not self._fits(rest):
-                self._skipping = True
-                rest = b""
+                self._skipping, rest = True, b""
         self._rest = rest
-        return whole
+        return lines
 
     def finish(self) -> list[bytes]:
         """What came after the last line end, when the connection has ended."""

@@ -26,7 +26,11 @@ MAX_SENDERS = 1000
 """Senders remembered; one is a process, and those that ended come no more."""
 
 OWN_LINES = 1000
-_FILES_OF: Mapping[Kind, tuple[Kind, ...]] = {"error": ("app", "error"), "debug": ("debug",)}
+_FILES_OF: Mapping[Kind, tuple[Kind, ...]] = {
+    "app": ("app",),
+    "error": ("app", "error"),
+    "debug": ("debug",),
+}
 _KIND_OF: dict[object, Kind] = {
     "debug": "debug", "trace": "debug", "DEBUG": "debug", "TRACE": "debug",
     "error": "error", "critical": "error", "fatal": "error",
@@ -61,42 +65,39 @@ class Intake:
     def take(self, lines: Iterable[bytes]) -> int | None:
         """Keep `lines` for the next batch; the last number among them, None when there is none."""
         app, in_app = self._batch.lines["app"], self._numbers["app"]
-        kind_of, loads = _KIND_OF.get, orjson.loads
-        last = None
+        kind_of, loads, last, count = _KIND_OF.get, orjson.loads, None, 0
         for line in lines:
             try:
                 record = loads(line)
                 kind = kind_of(record.get("level"))
-                number, sender = record.get("log_number"), record.get("log_sender")
+                number = record.get("log_number")
             except (ValueError, AttributeError, TypeError):  # no JSON; no object; no such level
                 self.malformed += bool(line.strip())
                 continue
-            self.records += 1
-            if type(number) is not int or type(sender) is not str:
-                number, sender = 0, ""
-            else:
-                last = number
-            if kind is not None:
-                self._take_rare(kind, sender, number, line)
-            elif not sender:
-                app.append(line)
-            elif number > in_app.get(sender, 0):
+            count += 1
+            if type(number) is not int or type(sender := record.get("log_sender")) is not str:
+                if kind != "debug":
+                    app.append(line)
+                if kind is not None:
+                    self._batch.lines[kind].append(line)
+                continue
+            last = number
+            if kind is None and number > in_app.get(sender, 0):
                 in_app[sender] = number
                 app.append(line)
             else:
-                self.repeated += 1
+                self._take_once(kind or "app", sender, number, line)
+        self.records += count
         return last
 
-    def _take_rare(self, kind: Kind, sender: str, number: int, line: bytes) -> None:
+    def _take_once(self, kind: Kind, sender: str, number: int, line: bytes) -> None:
         fresh = False
         for one in _FILES_OF[kind]:
-            numbers = self._numbers[one]
             # Asked for each file: a kill may have come when only the first of them was written.
-            if not sender or number > numbers.get(sender, 0):
+            if number > self._numbers[one].get(sender, 0):
                 fresh = True
+                self._numbers[one][sender] = number
                 self._batch.lines[one].append(line)
-                if sender:
-                    numbers[sender] = number
         self.repeated += not fresh
 
     def say(self, line: str) -> None:
@@ -111,7 +112,7 @@ class Intake:
     def cut(self) -> Batch:
         """Everything taken since the last time."""
         while self._own:
-            self.take([self._own.popleft().encode()])
+            self.take([self._own.popleft().encode("utf-8", "replace")])
         batch = self._batch
         for numbers in self._numbers.values():
             for oldest in list(numbers)[: max(0, len(numbers) - MAX_SENDERS)]:

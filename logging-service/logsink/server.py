@@ -50,7 +50,7 @@ class Door:
         return self.waiting_bytes > ROOM_BYTES
 
     def take(self, lines: list[bytes], size: int, sender: "Connection") -> None:
-        """Keep `lines`; `size` bytes of memory are given back when they are written."""
+        """Keep `lines`, which came in `size` bytes, and tell the sender when they are written."""
         number = self._intake.take(lines)
         self.received_bytes += size
         self.waiting_bytes += size
@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
         lines = self._lines.feed(data)
         self._door.too_long += self._lines.too_long - too_long
         if lines:
-            self._door.take(lines, sum(map(len, lines)), self)
+            self._door.take(lines, len(data), self)
 
     def eof_received(self) -> bool:
         """A last line needs no end; what it is answered may take until it is written."""
