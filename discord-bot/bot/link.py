@@ -145,7 +145,10 @@ class Link:
         )
         await socket.send_str(hello.model_dump_json(exclude_none=True))
         with anyio.fail_after(CONNECT_SECONDS):
-            _, welcome = parse_to_client(await socket.receive_str())
+            heard = await socket.receive()
+        if heard.type is not aiohttp.WSMsgType.TEXT:
+            raise ConnectionResetError  # a brain that stops, or that has another bot by now
+        _, welcome = parse_to_client(heard.data)
         if not isinstance(welcome, Welcome):
             raise Malformed("The brain did not greet.")
         if not welcome.resumed:
@@ -190,7 +193,10 @@ class Link:
                 self._held.setdefault(ask_id, seq)
             if isinstance(frame, Done | Failed):
                 self._cancels.pop(ask_id, None)
-        self._on_frame(frame)
+        try:
+            self._on_frame(frame)
+        except Exception:  # strangers write parts of it; one answer may break, never all of them
+            log.exception("frame.broke", type=frame.type, ask_id=ask_id)
         self._bell.set()
 
     # ------------------------------------------------------------------ writing

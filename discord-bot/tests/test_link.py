@@ -23,6 +23,9 @@ class Brain:
     """Greets, notes what it is told, and says what the test wants."""
 
     resumes: bool = True
+    stops: list[int] = field(default_factory=list)
+    """Codes to close the next connections with instead of a greeting; 0: without a word."""
+
     said: list[dict[str, Any]] = field(default_factory=list)
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     port: int = 0
@@ -37,7 +40,12 @@ class Brain:
                 break
             frame = orjson.loads(message.data)
             self.said.append(frame)
-            if frame["type"] == "hello":
+            if frame["type"] == "hello" and self.stops:
+                if code := self.stops.pop(0):
+                    await socket.close(code=code)
+                elif request.transport is not None:
+                    request.transport.abort()
+            elif frame["type"] == "hello":
                 resumed = self.resumes and "session_id" in frame
                 await socket.send_str(encode(Welcome(session_id="s1", resumed=resumed)))
                 self.sockets.append(socket)
@@ -60,7 +68,9 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def linked(brain: Brain, token: str = TOKEN) -> AsyncIterator[tuple[Link, list[ToClient]]]:
+async def linked(
+    brain: Brain, token: str = TOKEN, *, may_take: Callable[[ToClient], None] = lambda _: None
+) -> AsyncIterator[tuple[Link, list[ToClient]]]:
     app = web.Application()
     app.router.add_get("/ws/discord", brain.serve)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -69,11 +79,16 @@ async def linked(brain: Brain, token: str = TOKEN) -> AsyncIterator[tuple[Link, 
     await site.start()
     brain.port = runner.addresses[0][1]
     frames: list[ToClient] = []
+
+    def take(frame: ToClient) -> None:
+        may_take(frame)
+        frames.append(frame)
+
     link = Link(
         url=f"ws://127.0.0.1:{brain.port}/ws/discord",
         token=token,
         client_id="bot",
-        on_frame=frames.append,
+        on_frame=take,
         clock=SystemClock(),
     )
     try:
@@ -187,3 +202,25 @@ async def test_a_brain_that_is_killed_while_it_is_spoken_to_ends_nothing() -> No
                 link.cancel(f"{number}")
                 await anyio.lowlevel.checkpoint()
             await until(lambda before=greeted: len(brain.sockets) > before)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("code", [4001, 1012, 0])
+async def test_a_brain_that_stops_before_it_greets_ends_nothing(code: int) -> None:
+    brain = Brain(stops=[code])
+    async with linked(brain) as (link, _):
+        await until(lambda: link.connected)
+    assert len(brain.heard("hello")) == 2
+
+
+async def test_a_frame_that_cannot_be_shown_ends_nothing() -> None:
+    def break_on_a1(frame: ToClient) -> None:
+        if getattr(frame, "ask_id", None) == "a1":
+            raise ValueError
+
+    brain = Brain()
+    async with linked(brain, may_take=break_on_a1) as (link, frames):
+        await until(lambda: link.connected)
+        await brain.send(1, Delta(ask_id="a1", attempt=1, text="x"))
+        await brain.send(2, Delta(ask_id="a2", attempt=1, text="x"))
+        await until(lambda: bool(frames))
+        assert len(brain.heard("hello")) == 1
