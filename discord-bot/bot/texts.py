@@ -5,6 +5,9 @@ from urllib.parse import urlsplit
 
 from shared.protocol import Done, Failed, Queued, Source, Stage, Status
 
+MAX_DETAIL = 500
+"""Characters of what the brain says is being done; a message takes 2000."""
+
 MAX_ADDRESS, MAX_TITLE = 200, 60
 """Characters of a source's address and title: five of them fit below an answer."""
 
@@ -71,7 +74,7 @@ def of_queued(frame: Queued) -> str:
 
 def of_status(frame: Status) -> str:
     """The line above which the answer will appear."""
-    detail = " ".join((frame.detail or "").split())
+    detail = " ".join((frame.detail or "").split())[:MAX_DETAIL]
     match frame.stage:
         case "waiting":
             line = _waiting(frame, detail)
@@ -81,7 +84,7 @@ def of_status(frame: Status) -> str:
         case "searching" if detail:
             line = f"Searching the web for {_as_code(detail)}…"
         case "reading_page" if detail:
-            line = f"Reading {urlsplit(detail).netloc or detail}…"
+            line = f"Reading {_host(detail) or _as_code(detail)}…"
         case "reading_files" | "saving" if detail and not detail.endswith("…"):
             line = f"{'Saving' if frame.stage == 'saving' else 'Reading'} {_as_code(detail)}…"
         case _:
@@ -118,10 +121,19 @@ def of_source(source: Source) -> str:
     Titles are written by strangers: nothing in them may end the link or begin another.
     """
     address = source.url
-    if len(address) >= MAX_ADDRESS or re.search(r"[\s<>]", address):
+    host = _host(address)
+    if not host or len(address) >= MAX_ADDRESS or re.search(r"[\s<>]", address):
         return ""
     title = " ".join(re.sub(r"[\[\]()<>`*_~|\\]|https?://", " ", source.title).split())
-    return f"-# [{title[:MAX_TITLE] or urlsplit(address).netloc}](<{address}>)"
+    return f"-# [{title[:MAX_TITLE] or host}](<{address}>)"
+
+
+def _host(address: str) -> str:
+    """Strangers and models write addresses; "" for what is none (`https://[a/b`)."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def footer(done: Done) -> str:
