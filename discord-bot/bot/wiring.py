@@ -121,7 +121,7 @@ def _bot(settings: Settings, platform: Platform, tasks: TaskGroup, clock: Clock)
         clock=clock,
     )
     memory = Memory(MEMORY_FILE, clock=clock)
-    orders = Orders(link=link, delivery=delivery, tasks=tasks)
+    orders = Orders(link=link, delivery=delivery, tasks=tasks, clock=clock)
     chat = Chat(
         link=link,
         delivery=delivery,

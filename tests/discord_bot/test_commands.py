@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+import bot.chat.delivery
 import bot.commands.cog
+import bot.commands.orders
 from rehearsal.discord import DiscordFault
 from rehearsal.discord.acting import AUTOCOMPLETE, interact
 from rehearsal.discord.world import LOADING
@@ -170,6 +172,22 @@ async def test_a_command_that_takes_too_long_says_where_its_end_will_be(
     await world.answer(channel)
     await world.until(lambda: used.original.id not in channel.messages)
     assert "forgotten" in world.own(channel)[-1].content.lower()
+
+
+async def test_an_end_that_discord_does_not_take_for_minutes_is_said_when_it_does(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.chat.delivery, "PERSISTENT_TRIES", 1)
+    monkeypatch.setattr(bot.commands.orders, "AGAIN_SECONDS", 0.05)
+    discord = world.discord
+    thread = await a_thread(world)
+    discord.state.rules.token_seconds = 0.0
+    path = f"/channels/{thread.id}/messages$"
+    outage = DiscordFault(kind="error", status=503, method="POST", path=path, times=2)
+    discord.faults.add([outage])
+    discord.slash(discord.ada, thread, "reset", {})
+    await world.until(lambda: "forgotten" in world.own(thread)[-1].content.lower())
+    assert discord.faults.left() == []
 
 
 async def test_a_lost_connection_leaves_nobody_waiting(world: Any) -> None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import aiohttp
 import anyio
 import discord
 import structlog
@@ -92,7 +93,7 @@ class Commands:
     async def apologize(self, interaction: Interaction) -> None:
         """A command broke; whoever used it is not left waiting."""
         if not interaction.response.is_done():
-            with suppress(discord.HTTPException):
+            with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
                 await interaction.response.send_message(texts.BROKE, ephemeral=True)
                 return
         await self.answer(interaction, texts.BROKE)

@@ -9,10 +9,13 @@ from anyio.abc import TaskGroup
 from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
 from bot.link import Link
 from bot.texts import of_failed
+from shared.clock import Clock
 from shared.protocol import Close, Done, Failed, Reset, Summarize
 
 log = structlog.get_logger(__name__)
 PREFIX = "o"
+AGAIN_SECONDS = 30.0
+"""How long to wait when Discord did not take an end for minutes."""
 
 
 def order_id(channel_id: int, interaction_id: int) -> str:
@@ -23,8 +26,8 @@ def order_id(channel_id: int, interaction_id: int) -> str:
 def channel_of(ask_id: str) -> int | None:
     """The channel of an order; None for other ids."""
     match ask_id.split("-"):
-        case ["o", channel_id, number] if channel_id.isdecimal() and number.isdecimal():
-            return int(channel_id)
+        case [prefix, channel_id, number] if prefix == PREFIX:
+            return int(channel_id) if channel_id.isdecimal() and number.isdecimal() else None
     return None
 
 
@@ -41,6 +44,7 @@ class Orders:
     link: Link
     delivery: Delivery
     tasks: TaskGroup
+    clock: Clock
     _waiting: dict[str, _Waiting] = field(default_factory=dict)
 
     async def carry_out(
@@ -74,15 +78,21 @@ class Orders:
     async def say(self, end: Done | Failed, channel_id: int) -> None:
         """The end as an ordinary message, when the command's own answer is no longer possible."""
         text = end.text if isinstance(end, Done) else of_failed(end)
-        try:
-            await self.delivery.send(channel_id, text[:2000], nonce=nonce_of(end.ask_id))
-        except Undelivered:
-            return
-        except Gone:
-            log.info("order.nowhere_to_say")
+        while not await self._said(channel_id, text[:2000], nonce_of(end.ask_id)):
+            await self.clock.sleep(AGAIN_SECONDS)
         if end.ask_id is not None:
             await self._clear(end.ask_id, channel_id)
             self.link.shown(end.ask_id)
+
+    async def _said(self, channel_id: int, text: str, nonce: str) -> bool:
+        """False: later it may be taken; until then nothing that comes after it is confirmed."""
+        try:
+            await self.delivery.send(channel_id, text, nonce=nonce)
+        except Undelivered:
+            return False
+        except Gone:
+            log.info("order.nowhere_to_say")
+        return True
 
     async def _clear(self, ask_id: str, channel_id: int) -> None:
         """Delete the answer to the command, which would go on saying "thinking…"."""
