@@ -53,6 +53,9 @@ class Show:
     def gateway(self, do: str, **fields: Any) -> None:
         self.box.call(f"{self.url}/discord/gateway", {"do": do, **fields})
 
+    def faults(self, *faults: dict[str, Any]) -> None:
+        self.box.call(f"{self.url}/discord/faults", list(faults))
+
     def ask(self) -> None:
         """Everybody asks something that takes seconds to say."""
         self.rounds += 1
@@ -158,6 +161,22 @@ def test_the_bot_is_killed(show: Show) -> None:
     show.ask()
     show.until_streaming()
     show.box.kill("bot")
+    show.box.start("bot")
+    show.check()
+
+
+def test_the_bot_is_killed_before_it_learns_what_it_sent(show: Show) -> None:
+    show.ask()
+    show.until_streaming()
+    messages = {"path": "/messages", "times": "forever"}
+    too_old = {"kind": "error", "status": 429, "code": 30046, "retry_after": 0.01}
+    show.faults(
+        {**messages, **too_old, "method": "PATCH"},
+        {**messages, "kind": "reset", "done": True, "method": "POST"},
+    )
+    show.until(lambda: all(len(show.own(one)) > 1 for one in show.asked))
+    show.box.kill("bot")
+    show.box.call(f"{show.url}/discord/faults", method="DELETE")
     show.box.start("bot")
     show.check()
 
