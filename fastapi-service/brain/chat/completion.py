@@ -217,6 +217,7 @@ class Completion:
             AskOptions(model=None if request.is_routed else request.script.model),
             has_images=request.is_routed and request.images > 0,
             tell=lambda progress: tell_progress(tell, draft, progress),
+            begin=draft.claim.kept.wait,
         )
         if not request.script.tools or self._vram.spec(choice.model).tools:
             return choice

@@ -67,6 +67,8 @@ class LookingUp:
             clock=self._clock,
             room_chars=room,
         )
+        if query is not None:
+            await draft.claim.kept.wait()  # nobody outside hears of a question that is not taken
         return LookedUp(
             toolbox,
             toolbox.tools(names),

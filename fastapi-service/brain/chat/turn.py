@@ -125,6 +125,7 @@ class Turn:
             previous=_previous(conversation),
             has_images=bool(draft.pictures),
             tell=lambda progress: tell_progress(tell, draft, progress),
+            begin=draft.claim.kept.wait,
         )
         await your_turn(draft, tell)
         draft.routed_at = self._clock.now()

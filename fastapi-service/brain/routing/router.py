@@ -12,7 +12,7 @@ A route whose model is missing is answered by the best one there is (R7); a mode
 is used or refused, never replaced, except by one that sees when there is an image.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 import structlog
 
@@ -66,12 +66,14 @@ class Router:
         previous: Previous | None = None,
         has_images: bool = False,
         tell: Callable[[Progress], None],
+        begin: Callable[[], Awaitable[None]],
     ) -> Choice:
         """
         The route and model for `question`, with the reason in words for people.
 
-        `previous` is the conversation's last question. Raises `ModelUnavailable` when the person
-        named a model that is not there.
+        `previous` is the conversation's last question. `begin` returns when a model may be asked;
+        what needs none is chosen without it. Raises `ModelUnavailable` when the person named a
+        model that is not there.
         """
         reading = read(question, previous.route if previous else None)
         choice = (
@@ -80,7 +82,7 @@ class Router:
             else self._named(options)
             or self._searching(options, previous, reading)
             or self._by_signals(previous, reading)
-            or await self._asked(question, previous, tell)
+            or await self._asked(question, previous, tell, begin)
         )
         log.info(
             "route.chosen",
@@ -190,8 +192,13 @@ class Router:
         return self._with_model(reading.route, LOOKS_LIKE[reading.route], "signals")
 
     async def _asked(
-        self, question: str, previous: Previous | None, tell: Callable[[Progress], None]
+        self,
+        question: str,
+        previous: Previous | None,
+        tell: Callable[[Progress], None],
+        begin: Callable[[], Awaitable[None]],
     ) -> Choice:
+        await begin()
         decided, why = await self._classifier.route_of(question, previous=previous, tell=tell)
         if decided is None:
             return self._by_default(previous, why)

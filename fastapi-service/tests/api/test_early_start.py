@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from shared.errors import StoreUnavailable
+from trapped_web import trapped_web
 
 PIN = {"model": "rnj-1:8b"}
 
@@ -91,6 +92,35 @@ async def test_a_question_that_is_not_taken_leaves_nothing_but_its_refusal(platf
         assert spoken(platform) == 0
         again = await client.end_of(await client.ask("hello again", options=PIN))
     assert again["type"] == "done"
+
+
+async def test_no_model_chooses_the_route_before_the_question_is_kept(platform: Any) -> None:
+    gate = Gate()
+    async with platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            ask_id = await client.ask("Is it worth it?")
+            await gate.reached.wait()
+            await caught_up(client)
+            assert not platform.rehearsal.record.requests
+            gate.opened.set()
+            done = await client.end_of(ask_id)
+    assert "chosen by" in done["why"]
+
+
+async def test_nothing_is_searched_for_before_the_question_is_kept(start: Any) -> None:
+    gate = Gate()
+    async with trapped_web() as web, start(**web.settings) as platform, platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            text = "Please search for the lighthouse of Dunmere"
+            ask_id = await client.ask(text, options=PIN)
+            await gate.reached.wait()
+            await caught_up(client)
+            assert web.searched == []
+            gate.opened.set()
+            assert (await client.end_of(ask_id))["type"] == "done"
+        assert web.searched == ["the lighthouse of Dunmere"]
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -44,6 +44,7 @@ class Desk:
             previous=previous,
             has_images=has_images,
             tell=ignore,
+            begin=at_once,
         )
 
     async def without(self, *models: str) -> None:
@@ -59,6 +60,10 @@ class Desk:
 
 def ignore(_: Progress) -> None:
     """No news wanted."""
+
+
+async def at_once() -> None:
+    """Models may be asked."""
 
 
 Start = Callable[..., AbstractAsyncContextManager[Desk]]
