@@ -46,10 +46,11 @@ def split(text: str, limit: int) -> list[Piece]:
     while True:
         opening = "" if language is None else f"{TICKS}{language}\n"
         room = limit - len(opening)
-        closing = _closing(text, _after(text, language))
-        if len(text) + len(closing) <= room:
-            pieces.append(Piece(opening, text, closing))
-            return pieces
+        if len(text) <= room:  # asked first: what follows reads all of it
+            closing = _closing(text, _after(text, language))
+            if len(text) + len(closing) <= room:
+                pieces.append(Piece(opening, text, closing))
+                return pieces
         body = text[: _cut(text, room - len(CLOSING), language)]
         text = text[len(body) :]
         language = _after(body, language)

@@ -8,7 +8,10 @@ MAX_WIDTH = 72
 """Columns that fit into a message on a usual screen without wrapping; wider ones become a list."""
 
 RULE = "─"
-SEPARATOR = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
+SEPARATOR = re.compile(r"\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?")
+"""Of a line without spaces around it. Every space can be taken in one way only: a model may write
+twenty thousand of them, and two ways for each stop the bot for seconds."""
+
 FENCE = re.compile(r"[ \t]*```")
 CELL_END = re.compile(r"(?<!\\)\|")
 CODE = re.compile(r"`[^`]*`")
@@ -40,7 +43,7 @@ def _table_at(lines: list[str], at: int) -> list[Row]:
     """The rows of the table that begins at line `at`, header first; none without a table."""
     if "|" not in lines[at] or at + 1 >= len(lines):
         return []
-    if "|" not in lines[at + 1] or not SEPARATOR.fullmatch(lines[at + 1]):
+    if "|" not in lines[at + 1] or not SEPARATOR.fullmatch(lines[at + 1].strip()):
         return []
     rows = [_cells(lines[at])]
     for line in lines[at + 2 :]:

@@ -1,5 +1,7 @@
 """Cutting answers into messages."""
 
+from time import process_time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +66,9 @@ def test_spacing_inside_a_long_line_stays() -> None:
 
 def test_a_short_answer_is_one_piece() -> None:
     assert [piece.text for piece in split("42", 1900)] == ["42"]
+
+
+def test_a_very_long_answer_is_cut_in_no_time() -> None:
+    began = process_time()
+    assert len(split("```python\n" + "x = 1\n" * 50_000 + "```", 1900)) > 100
+    assert process_time() - began < 1

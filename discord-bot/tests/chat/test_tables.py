@@ -1,5 +1,7 @@
 """Tables in a place that has none."""
 
+from time import process_time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +68,10 @@ def test_a_bar_in_code_is_no_end_of_a_cell_where_the_columns_say_so() -> None:
 
 def test_a_row_of_very_many_bars_is_read_at_once() -> None:
     tables_as_blocks("| a | b |\n|---|---|\n" + "|" * 100_000)
+
+
+def test_a_line_of_spaces_is_read_as_fast_as_any_other() -> None:
+    """Nothing else happens in the bot meanwhile; models loop on blanks, and people ask for them."""
+    began = process_time()
+    tables_as_blocks(f"a|b\n{' ' * 20_000}|x\n|-{' ' * 20_000}x")
+    assert process_time() - began < 0.5
