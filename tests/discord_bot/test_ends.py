@@ -57,6 +57,9 @@ async def test_an_answer_that_may_not_go_on_says_so_below_what_stands(world: Any
 async def test_close_stops_the_answer_that_is_under_way(world: Any) -> None:
     thread = await asked_in_a_thread(world, HARD)
     first = await begun(world, thread)
+    path = f"/messages/{first.id}$"
+    slow = DiscordFault(kind="slow", method="PATCH", path=path, seconds=0.15, times="forever")
+    world.discord.faults.add([slow])
     world.discord.slash(world.discord.ada, thread, "close", {})
     await world.until(lambda: thread.thread.archived)
     assert "Stopped" in first.content
