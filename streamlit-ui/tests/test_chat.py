@@ -195,3 +195,38 @@ def test_a_summary_stands_folded_where_it_was_made(opened: AppTest, talk: dict[s
     folded = next(one for one in opened.expander if "in place of what is above" in one.label)
     assert folded.markdown[0].value == "They spoke of costs."
     assert len(opened.chat_message) == 4
+
+
+def test_a_conversation_that_was_deleted_elsewhere_is_said_to_be(
+    opened: AppTest, platform: Any
+) -> None:
+    del platform.conversations["c1"]
+    opened.run()
+    assert opened.info[0].value.startswith("This conversation was deleted.")
+    opened.chat_input[0].set_value("Anything").run()
+    assert not opened.exception
+
+
+def test_who_comes_back_from_another_page_finds_the_conversation_again() -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from ui import chat_state
+
+        chat_state.turn_to(st.session_state["on"])
+        if st.session_state["on"] == "Chat":
+            st.text(chat_state.open_conversation())
+
+    page = AppTest.from_function(script)
+    page.session_state["on"] = "Chat"
+    page.query_params["c"] = "c1"
+    page.run()
+    for on in ("Settings", "Chat"):
+        page.session_state["on"] = on
+        page.query_params.clear()
+        page.run()
+    assert page.text[0].value == "c1"
+    assert page.query_params["c"] == ["c1"]
+    page.query_params.clear()
+    page.run()
+    assert page.text[0].value != "c1"  # the browser's way back leads to where it says

@@ -1,6 +1,6 @@
 import pytest
 
-from ui.markdown import for_streamlit, plain
+from ui.markdown import JOINER, for_streamlit, plain
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,10 @@ def test_no_picture_is_loaded_from_where_a_text_says() -> None:
 
 
 def test_what_only_streamlit_means_is_shown_as_written() -> None:
-    assert for_streamlit(":red[stop] at 10:30, :smile:") == r"\:red[stop] at 10:30, \:smile:"
-    assert for_streamlit(":material/home: and a: b") == r"\:material/home: and a: b"
+    assert for_streamlit(":red[stop] at 10:30") == r"\:red[stop] at 10:30"
+    assert for_streamlit("a :smile: b") == f"a :{JOINER}smile: b"
+    assert for_streamlit(":material/home: and a: b") == f":{JOINER}material/home: and a: b"
+    assert plain(":smile:") == f"\\:{JOINER}smile\\:"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_what_follows_code_is_drawn_again() -> None:
 
 
 def test_an_address_stays_whole() -> None:
-    text = "at https://a.example:8080/b:c/d?e=f:g"
+    text = "at https://a.example:8080/b:c/d?e=f:g and https://b.example/urn:key:1"
     assert for_streamlit(text) == text
 
 

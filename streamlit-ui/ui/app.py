@@ -1,11 +1,15 @@
 """The script Streamlit runs for every page and every click."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from shared.errors import BoundaryError
 from ui import chat_state, session, sidebar, trouble
 from ui.app_pages import account, chat, login, memory, settings
 from ui.sign_in import SignIn
+
+LOOK = Path(__file__).with_name("look.css")
 
 
 def pages_for(sign_in: SignIn | None) -> dict[str, st.Page]:
@@ -31,6 +35,7 @@ def pages_for(sign_in: SignIn | None) -> dict[str, st.Page]:
 def show() -> None:
     """One run of the script."""
     st.set_page_config(page_title="Trollama", page_icon="🧌", layout="centered")
+    st.html(LOOK)
     try:
         sign_in = session.current()
     except BoundaryError as down:

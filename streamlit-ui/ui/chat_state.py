@@ -15,6 +15,9 @@ UNSENT = "unsent"
 REFUSAL = "refusal"
 MOVED = "times_moved"
 PAGE = "page"
+SEEN = "seen_conversation"
+LEFT_OPEN = "left_open"
+RETURNS = "returns_to_chat"
 WRITTEN = "written"
 """The key of the field people write into."""
 
@@ -22,6 +25,10 @@ WRITTEN = "written"
 def open_conversation() -> str:
     """The id of the conversation on the page; it stands in the address, so a reload finds it."""
     named: str | None = st.query_params.get(PARAMETER)
+    left: str | None = st.session_state.get(LEFT_OPEN)
+    if st.session_state.pop(RETURNS, False) and left and not named:
+        st.query_params[PARAMETER] = named = left  # the link of a page names no conversation
+    st.session_state[LEFT_OPEN] = named
     if named:
         return named[:128]
     fresh: str = st.session_state.setdefault(FRESH, uuid4().hex)
@@ -31,6 +38,7 @@ def open_conversation() -> str:
 def go_to(conversation_id: str | None) -> None:
     """Open another conversation; None: a new one."""
     st.session_state.pop(FRESH, None)
+    st.session_state.pop(LEFT_OPEN, None)
     st.session_state[MOVED] = times_moved() + 1
     if conversation_id is None:
         st.query_params.pop(PARAMETER, None)
@@ -49,6 +57,7 @@ def turn_to(page: str) -> None:
     """Note which page the person is on; another one is a move as well."""
     if st.session_state.setdefault(PAGE, page) != page:
         st.session_state[PAGE] = page
+        st.session_state[RETURNS] = True
         st.session_state[MOVED] = times_moved() + 1
 
 
@@ -79,6 +88,22 @@ def asked() -> Question | None:
     """The newest question of this visit."""
     question: Question | None = st.session_state.get(QUESTION)
     return question
+
+
+def is_asked_in(conversation_id: str) -> bool:
+    """Whether the newest question of this visit belongs there."""
+    question = asked()
+    return question is not None and question.conversation_id == conversation_id
+
+
+def saw(conversation_id: str) -> None:
+    """The brain has told of this conversation."""
+    st.session_state[SEEN] = conversation_id
+
+
+def has_seen(conversation_id: str) -> bool:
+    """Whether it was the conversation on the page before."""
+    return st.session_state.get(SEEN) == conversation_id
 
 
 def refuse(sentence: str) -> None:

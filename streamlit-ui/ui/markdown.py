@@ -22,8 +22,12 @@ DOLLARS = re.compile(
 )
 """Pandoc's rule (tex_math_dollars): no space inside, no digit behind; else it is money."""
 
-DIRECTIVE = re.compile(r":(?=[a-z-]+\[|material/|[a-z0-9_+-]+:)")
-"""What Streamlit would make a colour, an icon or an emoji of."""
+COLOUR = re.compile(r":(?=[a-z-]+\[)")
+NAMED = re.compile(r"(?<![\w:/.-]):(?=material/|[\w+-]+:)")
+"""What Streamlit would make an icon or an emoji of, even behind a backslash; no part of a URL."""
+
+JOINER = "\u2060"
+"""No width, and no place to break a line (Unicode: WORD JOINER)."""
 
 
 def for_streamlit(text: str) -> str:
@@ -37,7 +41,7 @@ def for_streamlit(text: str) -> str:
 
 def plain(text: str) -> str:
     """`text` so that `st.markdown` and labels show it letter by letter, on one line."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])", r"\\\1", _unnamed(" ".join(text.split())))
 
 
 def _prose(text: str) -> str:
@@ -55,4 +59,9 @@ def _dollar(found: str) -> str:
 
 
 def _words(text: str) -> str:
-    return DIRECTIVE.sub(r"\\:", text.replace("![", r"\!["))
+    text = COLOUR.sub(r"\\:", text.replace("![", r"\!["))
+    return _unnamed(text)
+
+
+def _unnamed(text: str) -> str:
+    return NAMED.sub(f":{JOINER}", text)

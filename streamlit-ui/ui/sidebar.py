@@ -15,13 +15,6 @@ from ui.sign_in import SignIn
 from ui.words import by_day, meter, title_of, zone
 
 SEARCH = "search"
-TO_THE_LEFT = """<style>
-.st-key-conversations button, .st-key-conversations button * { justify-content: flex-start; }
-.st-key-conversations button p { text-align: left; }
-</style>"""
-"""Titles begin under each other; Streamlit's buttons have their words in the middle."""
-
-
 WAYS = (
     ("chat", "Chat", ":material/chat:"),
     ("settings", "Settings", ":material/tune:"),
@@ -50,7 +43,6 @@ def show(brain: Brain, *, open_id: str) -> Listed | None:
         listed = brain.conversations(search.strip()).conversations
         with st.container(key="conversations", gap="xsmall"):
             _list(listed, open_id=open_id, searched=bool(search.strip()))
-        st.html(TO_THE_LEFT)
         st.divider()
         show_budget(brain.week())
     return next((one for one in listed if one.conversation_id == open_id), None)

@@ -20,7 +20,7 @@ with urlopen(f"http://127.0.0.1:{port}/past?conversation={quote(conversation)}")
         st.chat_message("user").markdown(turn["question"])
         st.chat_message("assistant").markdown(turn["answer"])
 here = st.container()
-if text := st.chat_input("Ask"):
+if text := st.bottom.chat_input("Ask"):
     st.session_state.question = Question(
         ask_id=uuid4().hex,
         conversation_id=conversation,

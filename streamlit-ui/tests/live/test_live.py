@@ -291,12 +291,28 @@ def test_who_scrolled_up_is_left_there(page: Page, brain: Any, ask: Ask) -> None
     page.wait_for_function("() => document.querySelector('.stMain').scrollTop === 0")
     for _ in range(5):
         brain.say("delta", ask_id=asked["ask_id"], attempt=1, text="Another line.\n\n")
+        page.wait_for_timeout(150)  # longer than the page takes to look where the person is
     expect(page.locator(".answer p")).to_have_count(65)
     assert area.evaluate("(area) => area.scrollTop") == 0
     page.mouse.wheel(0, 10_000)
     page.wait_for_function(AT_BOTTOM)
     brain.say("delta", ask_id=asked["ask_id"], attempt=1, text="More.\n\n" * 20)
     expect(page.locator(".answer p")).to_have_count(85)
+    page.wait_for_function(AT_BOTTOM)
+
+
+def test_what_is_asked_from_above_is_shown(page: Page, brain: Any, ask: Ask) -> None:
+    asked = ask("Write much")
+    brain.answer(asked, *["A line.\n\n"] * 60)
+    brain.done(asked, "A line.\n\n" * 60)
+    page.reload()
+    expect(page.get_by_test_id("stChatMessage")).to_have_count(2)
+    page.wait_for_function(AT_BOTTOM)
+    page.locator(".stMain").hover()
+    page.mouse.wheel(0, -10_000)
+    page.wait_for_function("() => document.querySelector('.stMain').scrollTop === 0")
+    ask("And more")
+    expect(page.locator(".turn")).to_be_in_viewport()
     page.wait_for_function(AT_BOTTOM)
 
 

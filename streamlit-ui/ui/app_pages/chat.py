@@ -37,8 +37,9 @@ def _read(brain: Brain, sign_in: SignIn, conversation_id: str) -> None:
     conversation = brain.conversation(conversation_id)
     line = sidebar.show(brain, open_id=conversation_id)
     if conversation is None:
-        _welcome(sign_in)
+        _welcome(sign_in, conversation_id)
     else:
+        chat_state.saw(conversation_id)
         chat_menu.show(conversation, line, brain=brain)
         _past(conversation, brain)
         past.show_elsewhere(conversation.asked_elsewhere)
@@ -64,8 +65,10 @@ def _look_again(
         st.rerun()
 
 
-def _welcome(sign_in: SignIn) -> None:
-    if chat_state.asked() is None:
+def _welcome(sign_in: SignIn, conversation_id: str) -> None:
+    if chat_state.has_seen(conversation_id):
+        st.info("This conversation was deleted. What you ask now begins a new one.")
+    elif not chat_state.is_asked_in(conversation_id):
         st.title(f"Hello {sign_in.name}", anchor=False)
         st.write("Ask anything. You can drop files and pictures into the field below.")
 
@@ -153,7 +156,8 @@ def _take_question(brain: Brain, conversation_id: str) -> None:
     if refusal := chat_state.take_refusal():
         place.error(refusal)
     settings = parts().settings
-    written = st.chat_input(
+    # Inside `st.bottom`, or Streamlit pulls whoever scrolled up back to the end while it grows.
+    written = st.bottom.chat_input(
         "Ask anything",
         key=chat_state.WRITTEN,
         accept_file="multiple",

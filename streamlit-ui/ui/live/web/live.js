@@ -51,6 +51,7 @@ class Tab {
 
   show(view, page, { conversation, question, thinking, drawn }) {
     clearTimeout(this._leaving);
+    if (this._view !== view || this._conversation !== conversation) view.goToEnd();
     this._view = view;
     this._page = page;
     this._conversation = conversation;

@@ -8,6 +8,9 @@ import { button, make, Turn } from "./turn.js";
 import { troubleOf } from "./wording.js";
 
 const NEAR_BOTTOM_PX = 80;
+const ROUNDING_PX = 2;
+const HANDS = ["wheel", "touchmove", "keydown", "pointerdown"];
+const HAND_MS = 1_000; // a move is drawn later on a slow machine
 const DRAW_MS = 50; // drawing costs far more than receiving, and nobody reads faster
 const HIDDEN_DRAW_MS = 500;
 const SAID_KEPT = 6;
@@ -47,6 +50,11 @@ export class View {
       if (!asks.some((ask) => ask.id === id)) this._drop(id);
     }
     for (const ask of asks) if (!this._turns.has(ask.id) && !ask.done) this._add(ask);
+  }
+
+  // The person opened this page or another conversation: the end of it is what they look for.
+  goToEnd() {
+    this._bottom.go();
   }
 
   // What `Session` heard about an ask of the open conversation.
@@ -151,20 +159,26 @@ export class View {
   }
 }
 
-// Follows the end of the page only while the person is there.
+// Follows the end of the page, however it grows, until the person goes up; the end takes it back.
 class Bottom {
   constructor(root) {
     this._host = root.host ?? root;
     this._near = true;
+    this._top = this._moved = 0;
+    this._hand = (event) => this._byHand(event) && (this._moved = performance.now());
+    this._grown = new ResizeObserver(() => this.keep());
     this._scrolled = () => {
       const { scrollHeight, scrollTop, clientHeight } = this._area;
-      this._near = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
+      const left = scrollHeight - scrollTop - clientHeight;
+      const byHand = performance.now() - this._moved < HAND_MS; // or by a page that is drawn anew
+      if (byHand && scrollTop < this._top && left > ROUNDING_PX) this._near = false;
+      else if (left < NEAR_BOTTOM_PX) this._near = true;
+      this._top = scrollTop;
     };
   }
 
   keep() {
-    if (!this._area) this._find();
-    if (this._near && this._area) this._area.scrollTop = this._area.scrollHeight;
+    if (this._near && this._found()) this._area.scrollTop = this._area.scrollHeight;
   }
 
   go() {
@@ -173,17 +187,26 @@ class Bottom {
   }
 
   leave() {
+    this._grown.disconnect();
     this._area?.removeEventListener("scroll", this._scrolled);
+    for (const kind of HANDS) this._area?.removeEventListener(kind, this._hand);
   }
 
-  _find() {
+  _byHand({ type, key, target }) {
+    if (type === "keydown") return ["ArrowUp", "PageUp", "Home"].includes(key);
+    return type !== "pointerdown" || target === this._area; // its scroll bar
+  }
+
+  _found() {
+    if (this._area) return this._area;
     let element = this._host;
     while (element && !/auto|scroll/.test(getComputedStyle(element).overflowY)) {
       element = element.parentElement ?? element.getRootNode().host;
     }
     this._area = element ?? document.scrollingElement;
-    if (!this._area) return;
-    this._scrolled();
-    this._area.addEventListener("scroll", this._scrolled, { passive: true });
+    this._area?.addEventListener("scroll", this._scrolled, { passive: true });
+    for (const kind of HANDS) this._area?.addEventListener(kind, this._hand, { passive: true });
+    for (const child of this._area?.children ?? []) this._grown.observe(child);
+    return this._area;
   }
 }
