@@ -124,8 +124,9 @@ class Worker:
 
     def note_queued(self, job: Job, *, detail: str | None = None) -> None:
         """This asker has just been told a position and why; tell it when that changes."""
-        if job.request_id in self._works:
-            self._tell_held_back(self._works[job.request_id])
+        work = self._works.get(job.request_id)
+        if work is not None and work.claim.kept.is_kept:
+            self._tell_held_back(work)
         if self._queue.is_waiting(job.request_id):
             position = self._queue.position(job.request_id)
             self._positions.watch(job, told=position, detail=detail)

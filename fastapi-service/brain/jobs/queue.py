@@ -31,7 +31,7 @@ from brain.jobs.kept import Kept
 from brain.jobs.order import WITHOUT_MODEL, Place
 from brain.jobs.overtaking import Start
 from brain.jobs.repository import JobRepository, State, Stored
-from brain.jobs.schedule import Schedule
+from brain.jobs.schedule import Schedule, Signal
 from brain.jobs.slots import Slot
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
@@ -63,20 +63,6 @@ class Placed:
     end: End | None = None
 
 
-@dataclass(slots=True)
-class _Signal:
-    """Wakes the one who waits in `take`."""
-
-    event: anyio.Event = field(default_factory=anyio.Event)
-
-    def set(self) -> None:
-        self.event.set()
-
-    async def wait(self) -> None:
-        await self.event.wait()
-        self.event = anyio.Event()
-
-
 class JobQueue:
     """
     The durable queue of one brain: at most `max_waiting` wait, at most `workers` are answered.
@@ -103,12 +89,12 @@ class JobQueue:
         self.workers = workers
         self.max_attempts = max_attempts
         self._visibility_seconds = visibility_seconds
-        self._signal = _Signal()
+        self._signal = Signal()
         self._schedule = Schedule(
             workers=workers, likely=likely, resident=resident, freed=self._signal.set
         )
         self._line, self._slots = self._schedule.line, self._schedule.slots
-        self._arriving: dict[str, Place] = {}
+        self._arriving: dict[str, tuple[Place, Kept]] = {}
         self._ready: deque[Claim] = deque()
         self._last_order = 0
         self._opened = anyio.Event()
@@ -165,6 +151,7 @@ class JobQueue:
             await self._opened.wait()
         if not self.is_open:
             raise StoreUnavailable("the queue has not been read yet")
+        await self._arrived(job.request_id)
         if self._knows(job.request_id):
             return Placed(job.request_id, self.position(job.request_id), repeated=True)
         place = Place(job, heartbeat_at=self._clock.monotonic())
@@ -177,7 +164,12 @@ class JobQueue:
         return await self._keep(place, start)
 
     async def known(self, request_id: str) -> Placed | None:
-        """The place or the end of a request that was taken before; None when it never was."""
+        """
+        The place or the end of a request that was taken before; None when it never was.
+
+        Raises `StoreUnavailable`.
+        """
+        await self._arrived(request_id)
         if self._knows(request_id):
             return Placed(request_id, self.position(request_id), repeated=True)
         before = await self._repository.get(request_id)
@@ -326,7 +318,7 @@ class JobQueue:
     # ------------------------------------------------------------------ decisions
 
     def _all(self) -> Iterator[Place]:
-        return chain(self._schedule, self._arriving.values())
+        return chain(self._schedule, (place for place, _ in self._arriving.values()))
 
     def _find(self, request_id: str) -> Place | None:
         for place in self._all():
@@ -358,10 +350,17 @@ class JobQueue:
 
     # ------------------------------------------------------------------ effects
 
+    async def _arrived(self, request_id: str) -> None:
+        """Wait for a write of this request that is under way; raises what its asker reads."""
+        while request_id in self._arriving:
+            _, kept = self._arriving[request_id]
+            if not await kept.settled() and request_id in self._refused:
+                raise StoreUnavailable("the question could not be written")
+
     async def _keep(self, place: Place, start: Start | None) -> Placed:
         job = place.job
-        self._arriving[job.request_id] = place
         claim = Claim(job, 1, Kept())
+        self._arriving[job.request_id] = (place, claim.kept)
         if start is not None:
             place.attempts = 1
             self._schedule.start(start)

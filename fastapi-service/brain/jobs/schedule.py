@@ -7,12 +7,31 @@ for yet: so models that cannot be loaded for now hold up nobody who wants anothe
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
+
+import anyio
 
 from brain.jobs.job import Job
 from brain.jobs.order import Line, Place
 from brain.jobs.overtaking import Start, ranked, starts
 from brain.jobs.slots import Slots
+
+
+@dataclass(slots=True)
+class Signal:
+    """Wakes the one who waits for somebody who may start."""
+
+    event: anyio.Event = field(default_factory=anyio.Event)
+
+    def set(self) -> None:
+        """Somebody may start."""
+        self.event.set()
+
+    async def wait(self) -> None:
+        """Return once it was set since the last time."""
+        await self.event.wait()
+        self.event = anyio.Event()
 
 
 class Schedule:

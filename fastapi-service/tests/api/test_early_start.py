@@ -20,6 +20,8 @@ class Gate:
         self.reached = anyio.Event()
         self.opened = anyio.Event()
         self.fails = False
+        self.happens = False
+        """Whether a write that fails has happened all the same."""
 
     @contextmanager
     def before(self, platform: Any) -> Iterator[None]:
@@ -28,9 +30,10 @@ class Gate:
         async def held(*writes: Any) -> None:
             self.reached.set()
             await self.opened.wait()
+            if self.happens or not self.fails:
+                await write(*writes)
             if self.fails:
                 raise StoreUnavailable("test")
-            await write(*writes)
 
         platform.store.write = held
         try:
@@ -121,6 +124,25 @@ async def test_nothing_is_searched_for_before_the_question_is_kept(start: Any) -
             gate.opened.set()
             assert (await client.end_of(ask_id))["type"] == "done"
         assert web.searched == ["the lighthouse of Dunmere"]
+
+
+async def test_a_repeat_of_what_the_store_had_taken_begins_with_its_own_frames(
+    platform: Any,
+) -> None:
+    gate = Gate()
+    gate.fails = gate.happens = True
+    async with platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            ask_id = await client.ask("hello", options=PIN)
+            await gate.reached.wait()
+            gate.opened.set()
+            assert (await client.end_of(ask_id))["code"] == "store.unavailable"
+        client.seen.clear()
+        await client.ask("hello", options=PIN, ask_id=ask_id)
+        end = await client.end_of(ask_id)
+    attempts = [frame["attempt"] for frame in client.seen if "attempt" in frame]
+    assert attempts == [end["attempt"]] * len(attempts)
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -320,6 +320,37 @@ async def test_a_put_that_failed_leaves_no_trace_and_can_be_repeated(
     assert (await queue.put(a_job("1"))).repeated is False
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_the_same_ask_while_it_is_written_hears_what_became_of_it(
+    store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    queue = await a_queue(store, clock)
+    write, opened = store.write, anyio.Event()
+
+    async def held(*writes: Any) -> None:
+        await opened.wait()
+        if fails:
+            raise StoreUnavailable("test")
+        await write(*writes)
+
+    monkeypatch.setattr(store, "write", held)
+    heard: list[Any] = []
+
+    async def ask() -> None:
+        try:
+            heard.append((await queue.put(a_job("1"))).repeated)
+        except StoreUnavailable as failure:
+            heard.append(failure.code)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        assert heard == []
+        opened.set()
+    assert heard == (["store.unavailable"] * 3 if fails else [False, True, True])
+
+
 async def test_a_put_that_happened_although_it_failed_is_found_by_its_repeat(
     store: Store, clock: ManualClock
 ) -> None:
