@@ -102,15 +102,19 @@ class Linking:
     async def _pass(self, identity: str, account: str) -> bool:
         """Whether nothing is left to move."""
         open_ones = bool(self._queue.of_user(identity))
-        asked = [*self._queue.waiting(), *self._queue.running()]
         note = {"at": self._clock.now()}
         await self._store.write(Put(Key(TABLE, account, NOTE + identity), note))
-        busy = {job.conversation for job in asked}
-        done = await hand_over(self._store, former=identity, heir=account, busy=busy)
+        done = await hand_over(
+            self._store, former=identity, heir=account, is_busy=self._is_asked_in
+        )
         await self._move_rows(identity, account)
         await self._move_preferences(identity, account)
         await hand_over_files(self._store, former=identity, heir=account)
         return done and not open_ones
+
+    def _is_asked_in(self, conversation: str) -> bool:
+        asked = (*self._queue.waiting(), *self._queue.running())
+        return any(job.conversation == conversation for job in asked)
 
     async def _move_rows(self, identity: str, account: str) -> None:
         rows = await self._store.query(TABLE, identity)
