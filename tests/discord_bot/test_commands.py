@@ -155,8 +155,7 @@ async def test_an_end_after_the_interaction_is_over_comes_as_a_message(world: An
     thread = await a_thread(world)
     discord.state.rules.token_seconds = 0.0
     discord.slash(discord.ada, thread, "reset", {})
-    await world.until(lambda: len(world.own(thread)) == 3)
-    await world.until(lambda: not thinking(thread))
+    await world.until(lambda: len(world.own(thread)) == 2 and not thinking(thread))
 
 
 async def test_a_command_that_takes_too_long_says_where_its_end_will_be(

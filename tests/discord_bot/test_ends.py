@@ -6,6 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
+import bot.chat.cog
+import bot.chat.delivery
 from rehearsal.discord import DiscordFault, May
 from rehearsal.discord.writing import Draft, change_thread, post
 
@@ -116,6 +118,67 @@ def refuse_edits(world: Any, *messages: Any) -> None:
         retry_after=0.01, times="forever",
     )  # fmt: skip
     world.discord.faults.add([fault])
+
+
+async def test_an_end_that_discord_rejects_comes_in_another_message(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, HARD)
+    first = await begun(world, channel)
+    path = f"/messages/{first.id}$"
+    rejection = DiscordFault(kind="error", method="PATCH", path=path, status=400, times="forever")
+    discord.faults.add([rejection])
+    assert (await only(world, channel)).id != first.id
+
+
+async def test_a_refusal_for_the_moment_costs_no_question(world: Any) -> None:
+    discord = world.discord
+    refusal = DiscordFault(kind="error", method="POST", path="/messages$", status=408)
+    discord.faults.add([refusal])
+    discord.dm(discord.ada, "hello")
+    await only(world, discord.dm_channel(discord.ada))
+    assert discord.faults.left() == []
+
+
+async def test_a_question_outlives_minutes_in_which_discord_takes_nothing(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.chat.delivery, "PERSISTENT_TRIES", 1)
+    monkeypatch.setattr(bot.chat.cog, "AGAIN_SECONDS", 0.05)
+    discord = world.discord
+    outage = DiscordFault(kind="error", method="POST", path="/messages$", status=503, times=3)
+    discord.faults.add([outage])
+    discord.dm(discord.ada, "hello")
+    await only(world, discord.dm_channel(discord.ada))
+    assert discord.faults.left() == []
+
+
+async def test_what_breaks_in_drawing_leaves_the_words_and_says_so(world: Any) -> None:
+    async def broken(_: object) -> list[Any]:
+        raise RuntimeError
+
+    discord = world.discord
+    world.bot.chat.fetch = broken
+    discord.dm(discord.ada, "Create a file primes.py with a python function for primes")
+    answer = await only(world, discord.dm_channel(discord.ada))
+    assert "could not be shown as it should be" in answer.content
+    assert "primes" in answer.content
+    await world.until(lambda: not world.bot.chat.running)
+
+
+async def test_after_a_restart_only_who_asked_can_stop_it(world: Any) -> None:
+    discord = world.discord
+    thread = await asked_in_a_thread(world, HARD)
+    first = await begun(world, thread)
+    await world.kill("bot")
+    await world.until(lambda: not discord.connected)
+    await world.start_bot()
+    await world.until(lambda: world.bot.chat.running)
+    discord.press(discord.grace, first, "Stop")
+    await world.until(lambda: [one for one in thread.messages.values() if one.seen_by])
+    assert not [one for one in world.own(thread) if "Stopped" in one.content]
+    discord.press(discord.ada, first, "Stop")
+    await world.until(lambda: "Stopped" in first.content)
 
 
 async def test_an_answer_ends_in_a_thread_that_somebody_archived(world: Any) -> None:

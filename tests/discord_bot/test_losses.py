@@ -142,7 +142,7 @@ async def test_what_is_asked_while_the_brain_is_away_is_answered_when_it_is_back
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "error", "status": 503, "times": 3},
+        {"kind": "error", "status": 503, "times": 2},
         {"kind": "reset", "times": 2},
         {"kind": "reset", "times": 2, "done": True},
         {"kind": "error", "status": 502, "times": 1, "done": True},
