@@ -21,7 +21,7 @@ from auth.passwords import Passwords, check_password
 from auth.providers import Proof
 from auth.repository import Repository, signed_in
 from auth.sessions import Session, Sessions
-from auth.throttle import Throttle, Tries
+from auth.throttle import Allowance, Throttle, Tries
 from auth.users import Role, User, check_display_name, check_email, check_username
 from shared.clock import Clock
 from shared.store import ConditionFailed, Delete
@@ -31,6 +31,14 @@ log = structlog.get_logger(__name__)
 INVITATION_SECONDS = 7 * 24 * 3600.0
 FREE_REGISTRATIONS = 100
 """Accounts asked for from one address before each further one costs a pause."""
+
+SIGN_INS_AT_ONCE = 60
+NEXT_SIGN_IN_SECONDS = 300.0
+SIGN_INS_A_LIFETIME = 96
+"""
+Sign-ins of one account, the next after 300 s or, where they last shorter than 8 h, after a 96th of
+that: each that ends early is told to every service until it would have expired.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,11 @@ class Accounts:
         self._sessions = sessions
         self._codes = codes
         self._throttle = throttle
+        self._sign_ins = Allowance(
+            at_once=SIGN_INS_AT_ONCE,
+            every_seconds=min(NEXT_SIGN_IN_SECONDS, sessions.seconds / SIGN_INS_A_LIFETIME),
+            clock=clock,
+        )
         self._registration = registration
         self._audit = audit
         self._clock = clock
@@ -123,7 +136,8 @@ class Accounts:
         """
         A new sign-in for whoever brings this proof.
 
-        Raises `AccountDisabled`, and `WrongLogin` when the account changed under the proof.
+        Raises `AccountDisabled`, `TooManyAttempts` per account, and `WrongLogin` when the account
+        changed under the proof.
         """
         user = await self._repository.user(proof.user_id)
         if user is None:
@@ -132,6 +146,7 @@ class Accounts:
         if user.disabled:
             await self._audit.note_refusal("login.refused", by, about=user.user_id)
             raise AccountDisabled
+        self._sign_ins.take(user.user_id)
         try:
             noted = signed_in(user, at=self._clock.now())
             session = await self._sessions.begin(user, proof.still, noted)
@@ -155,16 +170,19 @@ class Accounts:
         await self._audit.note("login.ended", by, about=caller.user.user_id)
 
     async def refresh(self, caller: SignedIn) -> Session:
-        """A fresh sign-in for the caller's, which ends."""
+        """A fresh sign-in for the caller's, which ends. Raises `TooManyAttempts` per account."""
+        self._sign_ins.take(caller.user.user_id)
         return await self._sessions.replace(caller.claims, caller.user)
 
     async def change_password(self, caller: SignedIn, new: str, *, by: By) -> Session:
         """
         Replace the password, end all sign-ins and begin a new one for the caller.
 
-        The old password was proved before. Raises `Unfit`, `TooBusy`, `SignInEnded`.
+        The old password was proved before. Raises `Unfit`, `TooBusy`, `SignInEnded`,
+        `TooManyAttempts` per account.
         """
         check_password(new, username=caller.user.username, field="new")
+        self._sign_ins.take(caller.user.user_id)
         await self.set_password(caller.user, new, by=by)
         try:
             return await self._sessions.begin(

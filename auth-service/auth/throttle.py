@@ -1,4 +1,7 @@
-"""Guessing gets slower: after a few failures each further try costs a longer pause."""
+"""
+Guessing gets slower: after a few failures each further try costs a longer pause. What people may
+do, though not without end, is granted at a steady pace.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -82,6 +85,35 @@ class Throttle:
         seen.last_at = now
         seen.paused_until = now + _pause_seconds(seen.count - one.free)
         self._attempts.move_to_end(one.digest)
+
+
+class Allowance:
+    """
+    Grants one thing per key: `at_once` of them, of which one comes back `every_seconds`.
+
+    The generic cell rate algorithm (ITU-T I.371, Annex A): one number is kept of each key.
+    """
+
+    def __init__(
+        self, *, at_once: int, every_seconds: float, clock: Clock, size: int = REMEMBERED
+    ) -> None:
+        self._spare_seconds = (at_once - 1) * every_seconds
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._size = size
+        self._full_again_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, key: str) -> None:
+        """Take one, or raise `TooManyAttempts` with the wait for the next."""
+        now = self._clock.monotonic()
+        full_again_at = max(now, self._full_again_at.get(key, now))
+        wait = full_again_at - now - self._spare_seconds
+        if wait > 0:
+            raise TooManyAttempts(wait)
+        self._full_again_at[key] = full_again_at + self._every_seconds
+        self._full_again_at.move_to_end(key)
+        while len(self._full_again_at) > self._size:
+            self._full_again_at.popitem(last=False)
 
 
 def _pause_seconds(excess: int) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 
 from auth.api.deps import ByPerson, ByService, Person, TheAuth, service_by
 from auth.api.shapes import (
@@ -18,6 +18,7 @@ from auth.links import Identity
 
 router = APIRouter(tags=["links"])
 Part = Annotated[str, Path(max_length=2048)]
+After = Annotated[str | None, Query(min_length=1, max_length=100)]
 for_services = APIRouter(tags=["links"], dependencies=[Depends(service_by)])
 
 
@@ -71,9 +72,9 @@ async def identity_owner(provider_user_id: Part, auth: TheAuth) -> IdentityOwner
 
 
 @for_services.get("/revocations")
-async def revocations(auth: TheAuth) -> Revocations:
-    """What every verifier of tokens asks for every few seconds."""
+async def revocations(auth: TheAuth, after: After = None) -> Revocations:
+    """What every verifier of tokens asks for every few seconds, page by page."""
+    revoked, following = await auth.sessions.revoked(after=after)
     return Revocations(
-        revoked=list(await auth.sessions.revoked()),
-        disabled=list(await auth.repository.disabled()),
+        revoked=list(revoked), disabled=list(await auth.repository.disabled()), next=following
     )

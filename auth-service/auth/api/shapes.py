@@ -240,10 +240,15 @@ class IdentityOwner(BaseModel):
 
 
 class Revocations(BaseModel):
-    """Ids of tokens ended before their time, and of people who are shut out."""
+    """
+    Ids of tokens ended before their time, and of people who are shut out (all on each page).
+
+    `next`: what to send as `after` for more of the tokens, null at the end.
+    """
 
     revoked: list[str]
     disabled: list[str]
+    next: str | None
 
 
 def profile_of(user: User) -> Profile:

@@ -206,7 +206,8 @@ async def test_more_sign_ins_than_fit_one_transaction_end_together(service: Serv
     tokens = [await service.token("ada") for _ in range(15)]
     user = await service.auth.accounts.find("ada")
     await service.auth.accounts.set_password(user, "babbage 1791")
-    assert len(await service.auth.sessions.revoked()) == 15
+    revoked, _ = await service.auth.sessions.revoked()
+    assert len(revoked) == 15
     assert (await service.me(tokens[-1])).status_code == 401
 
 

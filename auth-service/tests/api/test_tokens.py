@@ -5,6 +5,8 @@ from typing import Any
 import jwt
 import pytest
 
+from auth import sessions
+
 Service = Any  # the fixture of conftest.py, which tests cannot import
 
 
@@ -94,11 +96,57 @@ async def test_other_services_hear_of_tokens_until_they_would_expire(service: Se
     kept = await service.token("ada")
     await service.http.post("/logout", headers=service.as_person(token))
     listed = await service.http.get("/revocations", headers=service.as_service)
-    assert listed.json() == {"revoked": [claims_of(token)["jti"]], "disabled": []}
+    assert listed.json() == {"revoked": [claims_of(token)["jti"]], "disabled": [], "next": None}
     assert claims_of(kept)["jti"] not in listed.json()["revoked"]
     await service.clock.advance(8 * 3600)
     listed = await service.http.get("/revocations", headers=service.as_service)
-    assert listed.json() == {"revoked": [], "disabled": []}
+    assert listed.json() == {"revoked": [], "disabled": [], "next": None}
+
+
+async def test_of_many_ended_tokens_every_one_is_told_page_by_page(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "REVOKED_PAGE", 2)
+    tokens = [await service.token("ada") for _ in range(4)]
+    for token in tokens:
+        await service.http.post("/logout", headers=service.as_person(token))
+    pages: list[list[str]] = []
+    asked: dict[str, str] = {}
+    while len(pages) < 3:
+        page = await service.http.get("/revocations", params=asked, headers=service.as_service)
+        pages.append(page.json()["revoked"])
+        if page.json()["next"] is None:
+            break
+        asked = {"after": page.json()["next"]}
+    assert [len(page) for page in pages] == [2, 2]
+    told = [one for page in pages for one in page]
+    assert sorted(told) == sorted(claims_of(token)["jti"] for token in tokens)
+
+
+async def test_one_person_cannot_fill_the_list_of_ended_tokens(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await service.token("ada")
+    statuses = []
+    for _ in range(70):
+        fresh = await service.http.post("/refresh", headers=service.as_person(token))
+        statuses.append(fresh.status_code)
+        token = fresh.json().get("access_token", token)
+    assert statuses == [200] * 59 + [429] * 11
+    assert (await service.me(token)).status_code == 200
+    assert (await service.login("ada")).status_code == 429
+    await service.clock.advance(300)
+    assert (await service.login("ada")).status_code == 200
+    assert (await service.token("eve")) != ""
+
+
+async def test_short_sign_ins_may_be_renewed_as_often_as_they_need_it(serve: Any) -> None:
+    async with serve(jwt_expiration_hours=1 / 60) as service:
+        token = await service.token("ada")
+        for _ in range(80):
+            await service.clock.advance(10)
+            fresh = await service.http.post("/refresh", headers=service.as_person(token))
+            token = fresh.json()["access_token"]
 
 
 async def test_a_promoted_person_gets_the_role_with_the_next_sign_in(service: Service) -> None:

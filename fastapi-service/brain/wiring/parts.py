@@ -356,7 +356,11 @@ async def _follow_revocations(verifier: TokenVerifier, auth: Peer, clock: Clock)
 
     async def step() -> None:
         answer = await auth.get("/revocations")
-        verifier.revoke(answer["revoked"], disabled_users=answer["disabled"])
+        revoked = list(answer["revoked"])
+        while (following := answer.get("next")) is not None:
+            answer = await auth.get("/revocations", params={"after": following})
+            revoked += answer["revoked"]
+        verifier.revoke(revoked, disabled_users=answer["disabled"])
 
     await keep_running(
         "revocations",
