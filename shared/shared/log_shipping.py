@@ -142,11 +142,7 @@ class LogShipper:
     def _next_batch(self) -> bytes:
         """What waits, numbered, and from now on unacknowledged."""
         with self._lock:
-            if self._missed and self._held_bytes * 2 <= self._limit_bytes:
-                note = self._dropped(self._missed)
-                self._missed = 0
-                self._held_bytes += len(note)
-                self._waiting.append(note)
+            self._note_gap()
             waiting, self._waiting = self._waiting, deque()
         self._queue.extend(waiting)
         lines, size = [], 0
@@ -176,6 +172,15 @@ class LogShipper:
             freed += self._unacknowledged.popleft()[2]
         with self._lock:
             self._held_bytes -= freed
+            self._note_gap()
+
+    def _note_gap(self) -> None:
+        """With the lock: once there is room again, tell what is missing, and take records again."""
+        if self._missed and self._held_bytes * 2 <= self._limit_bytes:
+            note = self._dropped(self._missed)
+            self._missed = 0
+            self._held_bytes += len(note)
+            self._waiting.append(note)
 
     def _note_away(self) -> None:
         now = monotonic()

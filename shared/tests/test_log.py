@@ -131,3 +131,48 @@ def test_no_fact_costs_the_line(capsys: pytest.CaptureFixture[str], fact: object
     log.configure("brain")
     structlog.get_logger().info("odd.fact", fact=fact)
     assert "odd.fact" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("library", [False, True])
+def test_what_is_shipped_is_json_also_where_a_terminal_gets_text(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, library: bool
+) -> None:
+    written, shipped = io.StringIO(), list[str]()
+    monkeypatch.setattr(written, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", written)
+    log.configure("brain", ship=shipped.append)
+    if library:
+        logging.getLogger("lib").warning("it is %d", 7)
+    else:
+        structlog.get_logger().warning("it.is", number=7)
+    [line] = map(orjson.loads, shipped)
+    assert (line["service"], line["level"]) == ("brain", "warning")
+    assert line["message"] == ("it is 7" if library else "it.is")
+    if terminal:
+        assert not written.getvalue().startswith("{")
+    else:
+        assert written.getvalue() == shipped[0] + "\n"
+
+
+def test_a_shipped_traceback_shows_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    written, shipped = io.StringIO(), list[str]()
+    monkeypatch.setattr(written, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", written)
+    log.configure("brain", ship=shipped.append)
+    password = "hunter" + "2" * 5
+    try:
+        raise ValueError("broken" + password[:0])
+    except ValueError:
+        structlog.get_logger().exception("it.failed")
+    [line] = map(orjson.loads, shipped)
+    assert line["exception"][0]["exc_type"] == "ValueError"
+    assert "hunter22222" not in shipped[0]
+
+
+def test_half_a_surrogate_pair_is_still_a_record_for_others() -> None:
+    shipped: list[str] = []
+    log.configure("brain", ship=shipped.append)
+    structlog.get_logger().info("odd.fact", fact="\ud800 ä", more=2**70)
+    [line] = shipped
+    assert orjson.loads(line.encode())["fact"] == "? ä"
