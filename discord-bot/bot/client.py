@@ -6,6 +6,7 @@ again. So each life has a client of its own, and everything that must outlast it
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
@@ -20,8 +21,14 @@ from shared.clock import Clock
 log = structlog.get_logger(__name__)
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
-GOOD_LIFE_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 120.0
+"""720 sessions a day; after a thousand Discord resets the token (documentation, Gateway,
+Identifying), and then somebody must put a new one into .env."""
+
+GOOD_LIFE_SECONDS = 600.0
+LONGEST_SLEEP_SECONDS = 16.0
+"""Inside the library, which takes a connection for dead that says nothing for a minute."""
+
 GUILD_READY_SECONDS = 0.3
 """How long after the last guild the library calls itself ready; nothing here waits for all."""
 
@@ -45,6 +52,30 @@ NO_INTENTS = (
 
 class Refused(Exception):
     """Trying again changes nothing; the message is the sentence for the operator."""
+
+
+class TooOften(Exception):
+    """One session after another was refused; the next one needs a long pause."""
+
+
+@dataclass(slots=True)
+class Brake:
+    """How long to wait before the next session: longer and longer, until one of them lasts."""
+
+    clock: Clock
+    _pause: float = FIRST_PAUSE_SECONDS
+    _began_at: float = 0.0
+
+    def began(self) -> None:
+        """A session begins now."""
+        self._began_at = self.clock.monotonic()
+
+    def pause(self) -> float:
+        """Seconds; the next ones are twice as many."""
+        if self.clock.monotonic() - self._began_at > GOOD_LIFE_SECONDS:
+            self._pause = FIRST_PAUSE_SECONDS
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+        return pause
 
 
 class Ears(Protocol):
@@ -102,6 +133,7 @@ class BotClient(discord.Client):
         *,
         trace: aiohttp.TraceConfig,
         make_tree: Callable[[discord.Client], app_commands.CommandTree],
+        brake: Brake,
     ) -> None:
         super().__init__(
             intents=intents(),
@@ -113,10 +145,21 @@ class BotClient(discord.Client):
             guild_ready_timeout=GUILD_READY_SECONDS,
         )
         self._ears = ears
+        self._brake = brake
         self.tree = make_tree(self)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """The library sleeps five seconds here for the sake of many shards; this is one."""
+        """
+        Before every session but the first of this life: the library asks for one right after
+        another as long as Discord refuses them, and has no other pause. Raises `TooOften`.
+        """
+        if not initial:
+            pause = self._brake.pause()
+            if pause > LONGEST_SLEEP_SECONDS:
+                raise TooOften
+            log.info("discord.new_session", pause=pause)
+            await self._brake.clock.sleep(pause)
+        self._brake.began()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Pass an event on, unless this life is over: the library still makes some then."""
@@ -185,7 +228,7 @@ async def keep_connected(
     token: str,
     make_client: Callable[[], BotClient],
     *,
-    clock: Clock,
+    brake: Brake,
     on_life: Callable[[BotClient | None], None],
 ) -> None:
     """
@@ -193,22 +236,19 @@ async def keep_connected(
 
     Raises `Refused` where trying again changes nothing: token, intents.
     """
-    pause = FIRST_PAUSE_SECONDS
     while True:
         client = make_client()
         on_life(client)
-        began = clock.monotonic()
+        brake.began()
         try:
             await _one_life(client, token)
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(5):
                 await client.close()
         on_life(None)
-        if clock.monotonic() - began > GOOD_LIFE_SECONDS:
-            pause = FIRST_PAUSE_SECONDS
+        pause = brake.pause()
         log.info("discord.again", pause=pause)
-        await clock.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        await brake.clock.sleep(pause)
 
 
 async def _one_life(client: BotClient, token: str) -> None:
@@ -224,5 +264,7 @@ async def _one_life(client: BotClient, token: str) -> None:
         if closed.code in FATAL_CLOSES:
             raise Refused(f"Discord closed the connection for good (code {closed.code}).") from None
         log.warning("discord.closed", code=closed.code)
+    except TooOften:
+        log.warning("discord.no_session", message="Discord refuses one session after another.")
     except Exception as failure:  # any exception in a parser ends a client; the next one goes on
         log.error("discord.ended", error=type(failure).__name__, exc_info=failure)

@@ -15,7 +15,7 @@ from bot.chat.ask import Rules
 from bot.chat.cog import Chat
 from bot.chat.delivery import Delivery
 from bot.chat.pacing import Pace
-from bot.client import NOT_SET, BotClient, Refused, keep_connected, use_addresses
+from bot.client import NOT_SET, BotClient, Brake, Refused, keep_connected, use_addresses
 from bot.commands.cog import Commands, command_tree
 from bot.commands.orders import Orders
 from bot.config import Settings
@@ -42,6 +42,7 @@ class Bot:
     listener: Listener
     commands: Commands
     memory: Memory
+    brake: Brake
     client: BotClient | None = None
     _has_ended: bool = field(default=False, init=False)
 
@@ -57,7 +58,7 @@ class Bot:
             await keep_connected(
                 token.get_secret_value(),
                 self._new_client,
-                clock=self.clock,
+                brake=self.brake,
                 on_life=self._lives,
             )
 
@@ -82,7 +83,8 @@ class Bot:
         def tree(client: discord.Client) -> app_commands.CommandTree:
             return command_tree(client, self.commands)
 
-        return BotClient(self.listener, trace=self.delivery.trace(), make_tree=tree)
+        trace = self.delivery.trace()
+        return BotClient(self.listener, trace=trace, make_tree=tree, brake=self.brake)
 
     def _lives(self, client: BotClient | None) -> None:
         self.listener.away()
@@ -143,7 +145,7 @@ def _bot(settings: Settings, platform: Platform, tasks: TaskGroup, clock: Clock)
         clock=clock,
     )
     commands = Commands(chat=chat, orders=orders, platform=platform)
-    return Bot(settings, clock, link, chat, delivery, listener, commands, memory)
+    return Bot(settings, clock, link, chat, delivery, listener, commands, memory, Brake(clock))
 
 
 def _rules(settings: Settings) -> Rules:
