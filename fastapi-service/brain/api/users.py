@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from brain.api.deps import TheBrain, TheCaller
-from brain.api.visiting import learn_links
+from brain.api.visiting import learn_links, learn_links_now
 from brain.budget.ledger import Tier
 from brain.chat.admission import Caller
 from brain.chat.identities import Person, with_prefix
@@ -65,7 +65,7 @@ async def history(
     return {"asks": shown, "next": following}
 
 
-@router.delete("/{user_id}")
+@router.delete("/{user_id}", dependencies=[Depends(learn_links_now)])
 async def forget(user_id: UserId, caller: TheCaller, brain: TheBrain) -> dict[str, Any]:
     """Forget me: everything but the account itself, which the auth service keeps."""
     person = await _person(user_id, caller, brain)

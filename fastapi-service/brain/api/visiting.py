@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request
 
 from brain.api.deps import TheBrain, TheCaller
 from brain.chat.admission import Caller
-from brain.chat.identities import Person, with_prefix
+from brain.chat.identities import OWN_SECONDS, Person, with_prefix
 from brain.context.conversation import DISCORD_PREFIX, in_discord, key_of
 from brain.wiring import Brain
 from shared.errors import InvalidRequest
@@ -46,11 +46,12 @@ async def visit(conversation_id: str, caller: Caller, brain: Brain, user_id: str
 
 async def learn_links(request: Request, caller: TheCaller, brain: TheBrain) -> None:
     """Before a person looks at what is theirs: what they did in Discord is, too, once linked."""
-    token = bearer(request.headers.get("authorization"))
-    if caller.kind == "user" and token is not None:
-        await brain.identities.look_up_own(
-            Person(caller.user_id, is_admin=caller.role == "admin"), token
-        )
+    await _learn(request, caller, brain, at_most_every=OWN_SECONDS)
+
+
+async def learn_links_now(request: Request, caller: TheCaller, brain: TheBrain) -> None:
+    """Before a person is forgotten: also what they linked a moment ago."""
+    await _learn(request, caller, brain, at_most_every=0.0)
 
 
 async def person_for(caller: Caller, brain: Brain, user_id: str | None) -> Person:
@@ -62,3 +63,10 @@ async def person_for(caller: Caller, brain: Brain, user_id: str | None) -> Perso
     if user_id is None:
         raise InvalidRequest("Please correct `user_id`: field required.")
     return await brain.identities.resolve(with_prefix(user_id))
+
+
+async def _learn(request: Request, caller: Caller, brain: Brain, *, at_most_every: float) -> None:
+    token = bearer(request.headers.get("authorization"))
+    if caller.kind == "user" and token is not None:
+        person = Person(caller.user_id, is_admin=caller.role == "admin")
+        await brain.identities.look_up_own(person, token, at_most_every=at_most_every)

@@ -18,6 +18,8 @@ from shared.http import Peer, Refused
 log = structlog.get_logger(__name__)
 CACHE_SECONDS = 60.0
 DOWN_SECONDS = 10.0
+"""How often at most an account is asked for its identities because somebody looks."""
+
 """How long auth is not asked again after it did not answer: askers must not wait for it in turn."""
 
 CACHE_SIZE = 10_000
@@ -79,13 +81,16 @@ class Identities:
         await self._follow(user_id, person)
         return person
 
-    async def look_up_own(self, person: Person, bearer: str) -> None:
+    async def look_up_own(
+        self, person: Person, bearer: str, *, at_most_every: float = OWN_SECONDS
+    ) -> None:
         """
         Learn which identities are linked to the account of `person`, who signed in with `bearer`,
-        and let what they had become the account's. Best effort, at most every ten seconds.
+        and let what they had become the account's. Best effort.
         """
         now = self._clock.monotonic()
-        if now < self._down_until or now < self._own_at.get(person.user_id, -inf) + OWN_SECONDS:
+        asked_at = self._own_at.get(person.user_id, -inf)
+        if now < self._down_until or now < asked_at + at_most_every:
             return
         if len(self._own_at) >= CACHE_SIZE:
             self._own_at.clear()

@@ -1,21 +1,22 @@
 """
 Forget me.
 
-    stop what runs → conversations → files → requests and their answers → usage → votes
-    → preferences
+    stop what runs → move what was linked → conversations → files → requests and their answers
+    → usage → votes → preferences
 
 Each step may be repeated, and each removes last what it is found by: a run that broke off is
 finished by the next.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import anyio
 import structlog
 
 from brain.artifacts.keeping import FileStore
-from brain.context.shelf import Shelf
+from brain.context.shelf import Left, Shelf
+from brain.jobs.job import Job
 from brain.jobs.queue import JobQueue
 from brain.jobs.repository import JobRepository
 from brain.people.feedback import Feedback
@@ -92,34 +93,53 @@ class Forgetting:
 
         The sum stays so that forgetting is no way around the budget. Raises `StillEnding`.
         """
-        cancelled = await self._stop_all(user_id)
         identities = await self._linking.identities_of(user_id)
-        left = await self._shelf.forget(user_id, also=identities)
-        forgotten = Forgotten(
-            cancelled=cancelled,
-            conversations=left.conversations,
-            messages=left.messages,
-            files=await self._files.forget(user_id),
-            asks=await self._forget_asks(user_id),
-            usage=await self._forget_usage(user_id),
-            votes=await self._feedback.forget(user_id),
-            preferences=await self._preferences.forget(user_id),
-        )
-        await self._linking.forget(user_id)
+        cancelled = await self._stop_all([user_id, *identities])
+        async with self._linking.caught_up(user_id):
+            left = await self._forget_conversations(user_id)
+            forgotten = Forgotten(
+                cancelled=cancelled,
+                conversations=left.conversations,
+                messages=left.messages,
+                files=await self._files.forget(user_id),
+                asks=await self._forget_asks(user_id),
+                usage=await self._forget_usage(user_id),
+                votes=await self._feedback.forget(user_id),
+                preferences=await self._preferences.forget(user_id),
+            )
+            await self._linking.forget(user_id)
         log.info("person.forgotten", conversations=left.conversations, asks=forgotten.asks)
         return forgotten
 
-    async def _stop_all(self, user_id: str) -> int:
+    async def _stop_all(self, ids: Collection[str]) -> int:
         # What ends later would write its end, and the answer, behind our back.
-        own = self._queue.of_user(user_id)
+        own = self._open_of(ids)
         for job in own:
             self._stop(job.request_id)
         with anyio.move_on_after(STOP_SECONDS):
-            while self._queue.of_user(user_id):
+            while self._open_of(ids):
                 await self._clock.sleep(LOOK_EVERY_SECONDS)
-        if self._queue.of_user(user_id):
+        if self._open_of(ids):
             raise StillEnding
         return len(own)
+
+    def _open_of(self, ids: Collection[str]) -> list[Job]:
+        return [job for one in ids for job in self._queue.of_user(one)]
+
+    async def _forget_conversations(self, user_id: str) -> Left:
+        """Also in those that were not moved yet, as others are asking there."""
+        identities = await self._linking.identities_of(user_id)
+        all_left = [
+            await self._shelf.forget(user_id, also=identities),
+            *[
+                await self._shelf.forget(identity, also=[user_id])
+                for identity in self._linking.open_of(user_id)
+            ],
+        ]
+        return Left(
+            conversations=sum(left.conversations for left in all_left),
+            messages=sum(left.messages for left in all_left),
+        )
 
     async def _forget_asks(self, user_id: str) -> int:
         count = 0

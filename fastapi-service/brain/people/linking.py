@@ -8,6 +8,8 @@ What is being asked while this happens still ends under the identity, so it is r
 nothing of it is open. Every step may be repeated; a row is put and deleted in one transaction.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from math import inf
 
 import anyio
@@ -60,6 +62,8 @@ class Linking:
         self._open: dict[str, tuple[str, anyio.Event]] = {}
         """Identity → the account, and what is rung after the first pass."""
         self._news = anyio.Event()
+        self._moving = anyio.Lock()
+        """Held while something is moved, and by who must not be moved meanwhile."""
 
     async def run(self) -> None:
         """Move what is asked for until cancelled."""
@@ -79,25 +83,50 @@ class Linking:
             await passed.wait()
 
     async def identities_of(self, account: str) -> list[str]:
-        """The identities that were moved to this account."""
+        """The identities that were, or are being, moved to this account."""
         rows = await self._store.query(TABLE, account, prefix=NOTE)
-        return [row.sk.removeprefix(NOTE) for row in rows]
+        return sorted({*(row.sk.removeprefix(NOTE) for row in rows), *self.open_of(account)})
+
+    def open_of(self, account: str) -> list[str]:
+        """Those of which something may still be left to move."""
+        return [identity for identity, (heir, _) in self._open.items() if heir == account]
+
+    @asynccontextmanager
+    async def caught_up(self, account: str) -> AsyncIterator[None]:
+        """
+        What could be moved to this account was, and inside nothing is moved.
+
+        Places in conversations in which others are asking right now are left where they were.
+        """
+        async with self._moving:
+            for identity in self.open_of(account):
+                await self._pass(identity, account)
+            yield
 
     async def forget(self, account: str) -> None:
-        """Nothing is known any more of what was moved."""
+        """Nothing is known any more of what was moved; inside `caught_up`."""
         for identity in await self.identities_of(account):
             await self._store.write(Delete(Key(TABLE, account, NOTE + identity)))
+        for identity in self.open_of(account):
+            self._open.pop(identity)[1].set()
 
     async def _work(self) -> None:
         while True:
             self._news = anyio.Event()
-            for identity, (account, passed) in list(self._open.items()):
-                if await self._pass(identity, account) and self._open[identity][0] == account:
-                    del self._open[identity]
-                    log.info("identity.moved", user_id=account)
-                passed.set()
+            for identity in list(self._open):
+                async with self._moving:
+                    await self._follow(identity)
             with anyio.move_on_after(AGAIN_SECONDS if self._open else inf):
                 await self._news.wait()
+
+    async def _follow(self, identity: str) -> None:
+        if identity not in self._open:
+            return  # forgotten meanwhile
+        account, passed = self._open[identity]
+        if await self._pass(identity, account) and self._open[identity][0] == account:
+            del self._open[identity]
+            log.info("identity.moved", user_id=account)
+        passed.set()
 
     async def _pass(self, identity: str, account: str) -> bool:
         """Whether nothing is left to move."""

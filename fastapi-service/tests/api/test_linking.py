@@ -248,6 +248,64 @@ async def test_forget_me_finds_words_said_before_linking(start: Any, accounts: A
         assert [sk for sk in kept if not sk.startswith("usage#")] == []
 
 
+async def test_forget_me_follows_a_link_made_a_moment_ago(start: Any, accounts: Accounts) -> None:
+    async with people(start, accounts) as (platform, bot, anna):
+        await say(bot, "my secret", "77", user_id="1", user_name="A")
+        assert await ids(anna) == []
+        accounts.links["1"] = "anna"
+        assert (await anna.delete("/api/user/anna")).json()["deleted"]["conversations"] == 1
+        assert await left_of(platform) == []
+        assert (await bot.get(THREAD)).status_code == 404
+
+
+async def test_forget_me_stops_what_the_linked_identity_is_asking(
+    start: Any, accounts: Accounts
+) -> None:
+    async with people(start, accounts, speed=20) as (platform, bot, anna):
+        await say(bot, "my secret", "77", user_id="1", user_name="A")
+        async with platform.bot() as discord:
+            await discord.hello()
+            secret = {"text": "my secret: count to 200", "user_id": "1", "user_name": "A"}
+            asks = [await discord.ask(**secret, conversation_id=one) for one in ("77", "78")]
+            for one in asks:
+                await discord.stage_of(one, "generating")
+            accounts.links["1"] = "anna"
+            assert await ids(anna) == ["discord:77"]
+            assert (await anna.delete("/api/user/anna")).json()["deleted"]["cancelled"] == 2
+            ends = [await discord.end_of(one) for one in asks]
+            assert [end["code"] for end in ends] == ["chat.cancelled"] * 2
+        assert not platform.brain.forgetting._linking.open_of("anna")
+        assert await ids(anna) == []
+        assert await left_of(platform) == []
+        assert (await anna.get("/api/user/anna/history")).json()["asks"] == []
+        assert [
+            (await bot.get(f"/api/conversations/{one}")).status_code for one in ("77", "78")
+        ] == [
+            404,
+            404,
+        ]
+
+
+async def test_forget_me_while_somebody_else_asks_leaves_no_place_in_the_list(
+    start: Any, accounts: Accounts
+) -> None:
+    async with people(start, accounts, speed=20) as (platform, bot, anna):
+        await say(bot, QUESTION, "77", user_id="2", user_name="Bert")
+        await say(bot, "my secret", "77", user_id="1", user_name="A")
+        async with platform.bot() as discord:
+            await discord.hello()
+            fields = {"conversation_id": "77", "user_id": "2", "user_name": "Bert"}
+            ask = await discord.ask("count to 100", **fields)
+            await discord.stage_of(ask, "generating")
+            accounts.links["1"] = "anna"
+            assert (await anna.delete("/api/user/anna")).json()["deleted"]["messages"] == 1
+            assert await left_of(platform) == []
+            assert (await discord.end_of(ask))["type"] == "done"
+        assert await ids(anna) == []
+        said = [one["text"] for one in (await bot.get(THREAD)).json()["messages"]]
+        assert "my secret" not in said
+
+
 async def test_a_move_that_broke_off_is_finished_by_the_next(
     start: Any, accounts: Accounts
 ) -> None:
