@@ -8,6 +8,7 @@ from auth.api import accounts, errors, health, keys, links, oauth, operators
 from auth.api.no_store import NoStore
 from auth.wiring import Auth
 from shared.gate import Gate
+from shared.tracing import Traced
 
 
 def create_app(auth: Auth) -> FastAPI:
@@ -24,6 +25,7 @@ def create_app(auth: Auth) -> FastAPI:
         Gate, allowed_origins=auth.allowed_origins, max_body_bytes=errors.MAX_BODY_BYTES
     )
     app.add_middleware(NoStore)
+    app.add_middleware(Traced)
     errors.install(app)
     app.include_router(health.router)
     app.include_router(accounts.router)

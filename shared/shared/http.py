@@ -16,6 +16,7 @@ import httpx
 import orjson
 
 from shared.errors import BoundaryError, Upstream
+from shared.tracing import headers_of_this_request
 
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
@@ -143,7 +144,8 @@ class Peer:
         params: Params | None,
         headers: Mapping[str, str] | None,
     ) -> Any:
-        answer, body = await self._exchange(method, path, json=json, params=params, headers=headers)
+        sent = {**headers_of_this_request(), **(headers or {})}
+        answer, body = await self._exchange(method, path, json=json, params=params, headers=sent)
         return self._understand(answer.status_code, body)
 
     async def _exchange(

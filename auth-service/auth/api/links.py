@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Path, Query
 
 from auth.api.deps import ByPerson, ByService, Person, TheAuth, service_by
@@ -16,6 +17,7 @@ from auth.api.shapes import (
 )
 from auth.links import Identity
 
+log = structlog.get_logger(__name__)
 router = APIRouter(tags=["links"])
 Part = Annotated[str, Path(max_length=2048)]
 After = Annotated[str | None, Query(min_length=1, max_length=100)]
@@ -65,6 +67,7 @@ async def redeem(body: Redeem, by: ByService, auth: TheAuth) -> Created:
 @for_services.get("/identities/discord/{provider_user_id}")
 async def identity_owner(provider_user_id: Part, auth: TheAuth) -> IdentityOwner:
     """Who a Discord id belongs to; 404 when it is not linked."""
+    log.info("identity.asked", provider="discord")
     user = await auth.links.owner("discord", provider_user_id)
     return IdentityOwner(
         user_id=user.user_id, name=user.display_name, role=user.role, disabled=user.disabled

@@ -15,11 +15,12 @@ from brain.api.deps import TheBrain, TheCaller
 from brain.chat.admission import Caller
 from brain.chat.errors import UnknownAsk
 from brain.chat.identities import with_prefix
-from brain.jobs.job import Job, request_id_for
+from brain.jobs.job import Job
 from brain.people.feedback import Rated, Verdict
 from brain.wiring import Brain
 from shared.errors import BoundaryError, InvalidRequest
 from shared.protocol import Done, Id
+from shared.tracing import request_id_for
 
 router = APIRouter(prefix="/api/feedback", tags=["people"])
 MAX_COMMENT = 2000

@@ -19,7 +19,7 @@ from brain.context.attached import Attached, Attachings
 from brain.context.conversation import DISCORD_PREFIX, in_discord, key_of
 from brain.context.errors import ConversationForbidden, TooLong
 from brain.context.repository import ConversationRepository
-from brain.jobs.job import Job, Kind, request_id_for
+from brain.jobs.job import Job, Kind
 from brain.jobs.queue import JobQueue, Placed
 from brain.people.preferences import PreferenceBook
 from brain.routing.routes import ROUTE_NAMES, parse_route
@@ -27,6 +27,7 @@ from shared.clock import Clock
 from shared.errors import BoundaryError, Forbidden, InvalidRequest
 from shared.protocol import MAX_TEXT_BYTES, MAX_TEXT_CHARS, Ask, Surface
 from shared.tokens import TokenVerifier
+from shared.tracing import request_id_for
 
 log = structlog.get_logger(__name__)
 
@@ -99,19 +100,20 @@ class Admission:
     ) -> tuple[Job, Placed]:
         """Check `ask` and queue it. Raises what the person should read (`BoundaryError`)."""
         _check_text(ask, kind)
-        job = await self.job_for(ask, caller, client_id=client_id, surface=surface, kind=kind)
-        if ask.attachments and kind == "ask":
-            job, placed = await self._place_with_files(job, ask, caller)
-        else:
-            placed = await self._place(job)
-        log.info(
-            "ask.queued",
-            request_id=job.request_id,
-            kind=kind,
-            surface=job.surface,
-            position=placed.position,
-            repeated=placed.repeated,
-        )
+        request_id = request_id_for(caller.principal, client_id, ask.ask_id)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            job = await self.job_for(ask, caller, client_id=client_id, surface=surface, kind=kind)
+            if ask.attachments and kind == "ask":
+                job, placed = await self._place_with_files(job, ask, caller)
+            else:
+                placed = await self._place(job)
+            log.info(
+                "ask.queued",
+                kind=kind,
+                surface=job.surface,
+                position=placed.position,
+                repeated=placed.repeated,
+            )
         return job, placed
 
     async def job_for(

@@ -9,8 +9,8 @@ from brain.chat.completion import Completion, Offer, Request
 from brain.chat.desk import Desk
 from brain.chat.outbox import Outboxes, Reader
 from brain.chat.worker import Worker
-from brain.jobs.job import request_id_for
 from shared.protocol import Ask, AskOptions, ToClient
+from shared.tracing import request_id_for
 
 CLIENT_PREFIX = "v1:"
 """The ids of clients that wait for one answer and never come back for it."""

@@ -16,7 +16,7 @@ from brain.chat.errors import UnknownAsk
 from brain.chat.maintenance import SOFT_TEXT
 from brain.chat.outbox import Outboxes, Reader
 from brain.chat.worker import Worker
-from brain.jobs.job import Job, Kind, request_id_for
+from brain.jobs.job import Job, Kind
 from brain.jobs.queue import JobQueue, Placed
 from brain.jobs.repository import JobRepository, Stored
 from shared.errors import BoundaryError, StoreUnavailable
@@ -32,6 +32,7 @@ from shared.protocol import (
     Summarize,
     Surface,
 )
+from shared.tracing import request_id_for
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0

@@ -1,6 +1,5 @@
 """A question as it is kept in the store."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -52,14 +51,3 @@ class Job:
         fields["options"] = AskOptions.model_validate(item.get("options") or {})
         fields["files"] = tuple(item.get("files") or ())
         return Job(**fields)
-
-
-def request_id_for(principal: str, client_id: str, ask_id: str) -> str:
-    """
-    The same id whenever the same client sends the same `ask_id`.
-
-    That makes a repeated ask find the job of the first one: `ask_id` is an idempotency key, unique
-    per principal and client (protocol section 3).
-    """
-    seed = "\x00".join((principal, client_id, ask_id)).encode()
-    return hashlib.sha256(seed).hexdigest()[:32]

@@ -7,13 +7,14 @@ import anyio
 import pytest
 
 from brain.jobs.errors import QueueFull, Superseded
-from brain.jobs.job import Job, request_id_for
+from brain.jobs.job import Job
 from brain.jobs.queue import Claim, JobQueue
 from brain.jobs.repository import JobRepository, Stored
 from shared.clock import ManualClock
 from shared.errors import StoreUnavailable
 from shared.protocol import AskOptions, Done, Failed
 from shared.store import Item, Key, Row, Store, Write
+from shared.tracing import request_id_for
 
 numbers = count(1)
 
