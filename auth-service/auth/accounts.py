@@ -21,7 +21,7 @@ from auth.passwords import Passwords, check_password
 from auth.providers import Proof
 from auth.repository import Repository, signed_in
 from auth.sessions import Session, Sessions
-from auth.throttle import Allowance, Throttle, Tries
+from auth.throttle import Allowance, Throttle, Tries, place_of
 from auth.users import Role, User, check_display_name, check_email, check_username
 from shared.clock import Clock
 from shared.store import ConditionFailed, Delete
@@ -100,8 +100,8 @@ class Accounts:
 
         Raises what `create` raises, `RegistrationClosed`, `TooManyAttempts` per address.
         """
+        self._throttle.attempt(Tries(("register", place_of(by.address or "")), FREE_REGISTRATIONS))
         invitation = await self._admit(wanted.invite)
-        self._throttle.attempt(Tries(("register", by.address or ""), FREE_REGISTRATIONS))
         return await self.create(wanted, role="user", invitation=invitation, by=by)
 
     async def create(
@@ -207,11 +207,16 @@ class Accounts:
     async def promote(
         self, user: User, *, display_name: str | None, email: str | None, by: By = CONSOLE
     ) -> None:
-        """Make somebody an admin, with another name or address if given; old sign-ins end."""
+        """
+        Make somebody an admin who can sign in, with another name or address if given.
+
+        Old sign-ins end. Raises `ChangedMeanwhile`, `UnknownUser`, `Unfit`.
+        """
         await self._change(
             user,
             by,
             role="admin",
+            disabled=False,
             display_name=check_display_name(display_name, otherwise=user.display_name),
             email=check_email(email) or user.email,
         )

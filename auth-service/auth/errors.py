@@ -83,6 +83,18 @@ class UsernameTaken(Conflict):
         super().__init__(f"The username {username!r} is taken; please choose another one.")
 
 
+class NotAnAdmin(Conflict):
+    """The command line would make an admin of somebody who registered themselves."""
+
+    def __init__(self, username: str) -> None:
+        self.username = username
+        super().__init__(
+            f"There is an account {username!r} already, which is no admin or is disabled. Choose "
+            "another name; or, if you know whose it is, add `--promote`, and `--password` to end "
+            "its API keys and links as well."
+        )
+
+
 class UnknownUser(NotFound):
     """No account has this id."""
 

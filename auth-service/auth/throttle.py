@@ -6,6 +6,7 @@ do, though not without end, is granted at a steady pace.
 from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from auth.errors import TooManyAttempts
 from shared.clock import Clock
@@ -114,6 +115,23 @@ class Allowance:
         self._full_again_at.move_to_end(key)
         while len(self._full_again_at) > self._size:
             self._full_again_at.popitem(last=False)
+
+
+def place_of(address: str) -> str:
+    """
+    What is counted as one address: all of an IPv6 /64, which one household has (RFC 6177).
+
+    An IPv4 address written as an IPv6 one is itself; what is no address stays as it is.
+    """
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), 64), strict=False))
 
 
 def _pause_seconds(excess: int) -> float:

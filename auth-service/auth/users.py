@@ -1,10 +1,19 @@
 """A person's account, apart from the ways to prove that one is this person."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
 from auth.errors import Unfit
+
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""
+Letters and marks that show as nothing (Unicode, DerivedCoreProperties.txt,
+Default_Ignorable_Code_Point); the others of that list are neither.
+"""
 
 Role = Literal["user", "admin"]
 Provider = Literal["password", "discord"]
@@ -102,4 +111,6 @@ def check_email(email: str | None) -> str | None:
 
 
 def _is_name_character(character: str) -> bool:
+    if INVISIBLE.match(character):
+        return False
     return character in "._-@+" or unicodedata.category(character)[0] in "LMN"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from auth.errors import NotAnAdmin
 from auth.setup_admin import make_admin
 
 Service = Any  # the fixture of conftest.py, which tests cannot import
@@ -27,7 +28,7 @@ def run(folder: Path, *arguments: str, typed: str = "") -> subprocess.CompletedP
 
 async def admin(service: Service, **given: Any) -> str:
     wanted = {"username": "boss", "password": None, "display_name": None, "email": None}
-    return await make_admin(service.auth.accounts, **(wanted | given))
+    return await make_admin(service.auth, **(wanted | given))
 
 
 async def test_an_admin_is_made(service: Service) -> None:
@@ -40,14 +41,26 @@ async def test_an_admin_is_made(service: Service) -> None:
     assert user["email"] == "boss@example.org"
 
 
-async def test_somebody_is_promoted_and_keeps_their_password_and_name(service: Service) -> None:
+async def test_an_account_a_stranger_may_have_made_is_not_promoted_by_its_name(
+    service: Service,
+) -> None:
+    token = await service.token("Boss")
+    for given in ({}, {"password": "babbage 1791"}):
+        with pytest.raises(NotAnAdmin, match=r"'Boss' already.*--promote"):
+            await admin(service, **given)
+    assert (await service.me(token)).json()["role"] == "user"
+
+
+async def test_who_is_promoted_on_purpose_keeps_password_and_name(service: Service) -> None:
     await service.register("Boss", display_name="The Boss")
-    assert await admin(service) == "'Boss' is an admin now; the password is as it was."
+    told = await admin(service, promote=True)
+    assert told.startswith("'Boss' is an admin now; the password is as it was")
     user = (await service.login("boss")).json()["user"]
     assert (user["role"], user["display_name"]) == ("admin", "The Boss")
 
 
 async def test_a_password_given_replaces_the_old_one(service: Service) -> None:
+    await admin(service, password=service.password)
     token = await service.token("boss")
     assert "with the new password" in await admin(service, password="babbage 1791")
     assert (await service.me(token)).status_code == 401
@@ -55,12 +68,41 @@ async def test_a_password_given_replaces_the_old_one(service: Service) -> None:
     assert (await service.login("boss", "babbage 1791")).json()["user"]["role"] == "admin"
 
 
+async def test_with_a_password_given_nobody_gets_in_by_what_was_there_before(
+    service: Service,
+) -> None:
+    token = await service.token("boss")
+    made = await service.http.post("/keys", json={"name": "x"}, headers=service.as_person(token))
+    await service.redeem(await service.link_code(token))
+    told = await admin(service, password="babbage 1791", promote=True)
+    assert "API keys and links of before have ended" in told
+    key = {"key": made.json()["key"]}
+    verified = await service.http.post("/keys/verify", json=key, headers=service.as_service)
+    assert verified.status_code == 404
+    linked = await service.http.get("/identities/discord/1042", headers=service.as_service)
+    assert linked.status_code == 404
+    methods = await service.auth.repository.methods(await service.user_id("boss"))
+    assert [method.provider for method in methods] == ["password"]
+
+
+async def test_who_is_made_an_admin_can_log_in_even_if_they_were_disabled(service: Service) -> None:
+    await service.register("boss")
+    user_id = await service.user_id("boss")
+    await service.auth.accounts.set_rights(user_id, role=None, disabled=True)
+    with pytest.raises(NotAnAdmin):
+        await admin(service)
+    await admin(service, promote=True)
+    assert (await service.login("boss")).json()["user"]["role"] == "admin"
+
+
 def test_the_command_makes_an_admin_and_says_so(tmp_path: Path) -> None:
     done = run(tmp_path, "--username", "boss", "--password", "-", typed="lovelace 1815\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "The admin 'boss' has been made and can log in now.\n"
     again = run(tmp_path, "--username", "BOSS")
-    assert again.stdout == "'boss' is an admin now; the password is as it was.\n"
+    assert again.stdout == (
+        "'boss' is an admin now; the password is as it was, and so are API keys and links.\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from auth.errors import TooManyAttempts
-from auth.throttle import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Throttle, Tries
+from auth.throttle import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Throttle, Tries, place_of
 from shared.clock import ManualClock
 
 
@@ -108,3 +108,18 @@ def test_a_long_name_takes_no_more_room_than_a_short_one(clock: ManualClock) -> 
     assert len(tries("x" * 10_000).digest) == len(tries("x").digest) == 16
     assert tries("a", "b").digest != tries("ab").digest
     Throttle(clock=clock).attempt(tries("\ud800"))
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:0:7:1:2:3:4", "2001:db8:0:7::/64"),
+        ("2001:db8:0:8::", "2001:db8:0:8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_what_is_counted_as_one_address(address: str, place: str) -> None:
+    assert place_of(address) == place

@@ -9,14 +9,14 @@ from auth.api.deps import Address, ByPerson, Person, TheAuth
 from auth.api.shapes import Consent, Created, SignIn, sign_in_of
 from auth.errors import CodeInvalid, DiscordRefused
 from auth.links import Identity
-from auth.throttle import Tries
+from auth.throttle import Tries, place_of
 
 router = APIRouter(prefix="/oauth/discord", tags=["oauth"])
 Page = Annotated[str, Query(max_length=1024)]
 Text = Annotated[str, Query(max_length=256)]
 State = Annotated[str, Query(max_length=4096)]
 FREE = 100
-"""Returns from Discord and guesses at codes from one address before each costs a pause."""
+"""Returns from Discord without a person, and guesses at codes, before each costs a pause."""
 
 
 @router.get("/start", status_code=303, response_class=RedirectResponse)
@@ -37,28 +37,36 @@ async def callback(
 
     `oauth_code` in its address, or `oauth_error`: `access_denied`, `expired`, `unavailable`.
     """
-    auth.throttle.attempt(Tries(("oauth callback", address), FREE))
+    tries = Tries(("oauth callback", place_of(address)), FREE)
     try:
-        return _to(await auth.discord.arrive(code=code, state=state))
+        auth.discord.check(state)  # what no page of ours began costs nothing, and is not counted
+        auth.throttle.attempt(tries)
+        home = await auth.discord.arrive(code=code, state=state)
     except CodeInvalid:
         return _to(auth.discord.home(oauth_error="expired"))
     except DiscordRefused:
         return _to(auth.discord.home(oauth_error="unavailable"))
+    auth.throttle.undo(tries)
+    return _to(home)
 
 
 @router.post("/sign-in")
 async def sign_in(body: Consent, address: Address, auth: TheAuth) -> SignIn:
     """A sign-in for the account that is linked with the Discord account that consented."""
-    auth.throttle.attempt(Tries(("oauth code", address), FREE))
+    tries = Tries(("oauth code", place_of(address)), FREE)
+    auth.throttle.attempt(tries)
     proof = await auth.discord.prove(body.code, body.verifier)
+    auth.throttle.undo(tries)
     return sign_in_of(*await auth.accounts.sign_in(proof, address=address))
 
 
 @router.post("/link")
 async def link(body: Consent, person: Person, by: ByPerson, auth: TheAuth) -> Created:
     """Link the Discord account that consented with my account."""
-    auth.throttle.attempt(Tries(("oauth code", person.user.user_id), FREE))
+    tries = Tries(("oauth code", person.user.user_id), FREE)
+    auth.throttle.attempt(tries)
     found, spending = await auth.discord.person(body.code, body.verifier)
+    auth.throttle.undo(tries)
     identity = Identity("discord", found.id, found.name)
     await auth.links.join(person.user.user_id, identity, spending=spending, by=by)
     return Created(user_id=person.user.user_id)

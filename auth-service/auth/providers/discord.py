@@ -83,6 +83,11 @@ class DiscordLogin:
         state = jwt.encode(claims, self._key, algorithm=ALGORITHM)
         return api.consent_url(state=state, challenge=_s256(self._verifier(nonce)))
 
+    def check(self, state: str) -> None:
+        """Raises `DiscordNotSetUp`, and `CodeInvalid` for a state that is not ours or too old."""
+        self._set_up()
+        self._read(state)
+
     async def arrive(self, *, code: str | None, state: str) -> str:
         """
         Where to send the browser that came back, with a code for the page that began.

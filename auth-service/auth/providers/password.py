@@ -9,7 +9,7 @@ Failures are counted for
                                              5.2.2: at most 100 in a row)
 
 A person who signs in from an address they signed in from before is held up only by the first, so a
-stranger elsewhere cannot lock them out.
+stranger elsewhere cannot lock them out. Of IPv6 a /64 is one address (`throttle.place_of`).
 """
 
 import structlog
@@ -19,7 +19,7 @@ from auth.errors import TooBusy, WrongLogin, WrongPassword
 from auth.passwords import Passwords
 from auth.providers.proof import Proof
 from auth.repository import Password, Repository, password_used
-from auth.throttle import Throttle, Tries
+from auth.throttle import Throttle, Tries, place_of
 from auth.users import User, canonical
 from shared.clock import Clock
 
@@ -53,7 +53,8 @@ class PasswordLogin:
         `TooManyAttempts`, `TooBusy`.
         """
         kept = await self._judge(username, password, address=address)
-        still = password_used(username, kept, address=address, at=self._clock.now())
+        place, now = place_of(address), self._clock.now()
+        still = password_used(username, kept, address=place, at=now)
         return Proof("password", kept.user_id, still)
 
     async def confirm(self, user: User, password: str, *, address: str) -> None:
@@ -69,8 +70,9 @@ class PasswordLogin:
 
     async def _judge(self, username: str, password: str, *, address: str) -> Password:
         kept = await self._repository.password(username)
-        own = Tries(("login", canonical(username), address))
-        wide = () if kept and address in kept.used_from else _wide(username, address)
+        place = place_of(address)
+        own = Tries(("login", canonical(username), place))
+        wide = () if kept and place in kept.used_from else _wide(username, place)
         self._throttle.attempt(own, *wide)
         try:
             right = await self._passwords.matches(password, kept.hash if kept else None)
@@ -87,8 +89,8 @@ class PasswordLogin:
         return kept
 
 
-def _wide(username: str, address: str) -> tuple[Tries, ...]:
+def _wide(username: str, place: str) -> tuple[Tries, ...]:
     return (
-        Tries(("login from", address), FREE_IN_ALL),
+        Tries(("login from", place), FREE_IN_ALL),
         Tries(("login as", canonical(username)), FREE_IN_ALL),
     )

@@ -13,6 +13,8 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
+from auth.api import oauth
+
 Service = Any  # the fixture of conftest.py, which tests cannot import
 CLIENT_ID, CLIENT_SECRET = "1234", "discord-secret"
 REDIRECT = "http://127.0.0.1:8002/oauth/discord/callback"
@@ -300,3 +302,41 @@ async def test_the_page_knows_whether_discord_is_set_up(service: Service, serve:
         assert told["providers"] == ["password"]
         assert (await Browser(plain).go()).status_code == 404
         assert (await Browser(plain).finish("AAAA2222")).status_code == 404
+
+
+async def test_signing_in_with_discord_again_and_again_is_never_slowed(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert oauth.FREE == 100
+    monkeypatch.setattr(oauth, "FREE", 3)
+    browser = Browser(service)
+    await browser.finish(await browser.code(), token=await service.token("ada"))
+    for _ in range(6):
+        assert (await browser.finish(await browser.code())).status_code == 200
+
+
+async def test_codes_that_were_guessed_and_refusals_of_discord_are_slowed(
+    service: Service, discord: tuple[Discord, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "FREE", 3)
+    guesses = [(await Browser(service).finish("AAAA2222")).status_code for _ in range(5)]
+    assert guesses == [404] * 3 + [429] * 2
+    discord[0].answer = JSONResponse({"error": "server"}, 500)
+    returns = [
+        (await Browser(service).come_back(await Browser(service).go())).status_code
+        for _ in range(5)
+    ]
+    assert returns == [303] * 3 + [429] * 2
+
+
+async def test_a_foreign_page_that_calls_our_callback_spends_nobodys_tries(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "FREE", 3)
+    for _ in range(5):
+        answer = await service.http.get("/oauth/discord/callback")
+        assert answer.status_code == 303
+    assert (
+        "oauth_code"
+        in (await Browser(service).come_back(await Browser(service).go())).headers["location"]
+    )

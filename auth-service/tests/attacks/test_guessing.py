@@ -188,3 +188,33 @@ async def test_registering_without_end_is_slowed(service: Service) -> None:
         )
     assert statuses == [201] * FEW + [429] * 3
     assert (await service.register("ada")).status_code == 201
+
+
+async def test_guesses_at_invitations_are_slowed(serve: Any) -> None:
+    async with serve(registration="invite") as service:
+        statuses = [
+            (await service.register(f"bot{number}", invite="AAAA2222")).status_code
+            for number in range(FEW + 3)
+        ]
+        assert statuses == [403] * FEW + [429] * 3
+
+
+async def test_all_addresses_of_one_household_are_one(service: Service) -> None:
+    await service.register("ada")
+    statuses = [
+        await login(service, "ada", "a wrong guess", f"2001:db8:7::{number:x}")
+        for number in range(FREE_ATTEMPTS + 2)
+    ]
+    assert statuses == [401] * FREE_ATTEMPTS + [429] * 2
+    assert await login(service, "ada", service.password, "2001:db8:8::1") == 200
+
+
+async def test_a_person_is_known_in_their_household_whatever_address_they_have_today(
+    service: Service,
+) -> None:
+    await service.register("ada")
+    assert await login(service, "ada", service.password, "2001:db8:7::1") == 200
+    for number in range(FEW):
+        assert await login(service, "ada", "a wrong guess", f"203.0.113.{number}") == 401
+    assert await login(service, "ada", service.password, "2001:db8:7::beef") == 200
+    assert await login(service, "ada", service.password, "2001:db8:8::beef") == 429
