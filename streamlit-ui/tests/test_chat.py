@@ -226,7 +226,7 @@ def test_who_comes_back_from_another_page_finds_the_conversation_again() -> None
         page.query_params.clear()
         page.run()
     assert page.text[0].value == "c1"
-    assert page.query_params["c"] == ["c1"]
+    assert "c1" in page.query_params["c"]  # a reload finds it as well
     page.query_params.clear()
     page.run()
     assert page.text[0].value != "c1"  # the browser's way back leads to where it says

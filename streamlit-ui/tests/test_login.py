@@ -45,6 +45,13 @@ def test_a_wrong_password_is_a_sentence(app: AppTest) -> None:
     assert SIGN_IN not in app.session_state
 
 
+def test_who_types_nothing_is_asked_to(app: AppTest, platform: Any) -> None:
+    app.run()
+    log_in(app, "")
+    assert [one.value for one in app.error] == ["Please type your username and your password."]
+    assert ("POST", "/login") not in [asked[:2] for asked in platform.asked]
+
+
 def test_a_new_account_is_signed_in_at_once(app: AppTest, platform: Any) -> None:
     app.run()
     field(app, "Username", number=1).set_value("anna")

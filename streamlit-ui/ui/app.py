@@ -39,6 +39,7 @@ def show() -> None:
     try:
         sign_in = session.current()
     except BoundaryError as down:
+        st.navigation(list(pages_for(None).values()), position="hidden")  # the page stays the same
         trouble.until_it_heals(down.message)
         return
     pages = pages_for(sign_in)

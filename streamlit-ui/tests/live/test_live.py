@@ -341,6 +341,21 @@ def test_notices_are_shown_until_they_are_closed(page: Page, brain: Any) -> None
     expect(page.locator(".notice")).to_have_count(0)
 
 
+def test_the_newest_notice_about_a_thing_is_shown(page: Page, brain: Any) -> None:
+    brain.say("notice", code="maintenance.soft", message="Maintenance has begun.")
+    expect(page.locator(".notice")).to_contain_text("has begun")
+    brain.say("notice", code="maintenance.ended", message="Maintenance is over.")
+    expect(page.locator(".notice")).to_have_count(1)
+    expect(page.locator(".notice")).to_contain_text("is over")
+
+
+def test_that_it_stops_is_not_said_any_more_when_it_runs_again(page: Page, brain: Any) -> None:
+    brain.say("notice", code="service.stopping", message="Trollama is stopping.")
+    expect(page.locator(".notice")).to_have_count(1)
+    brain.cut()
+    expect(page.locator(".notice")).to_have_count(0)
+
+
 def test_what_was_shown_is_acknowledged(page: Page, brain: Any, ask: Ask) -> None:
     asked = ask("Count")
     brain.answer(asked, "one")

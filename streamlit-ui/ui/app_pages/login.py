@@ -8,11 +8,15 @@ import streamlit as st
 from ui import discord, session, trouble
 from ui.parts import parts
 
+NO_SIDEBAR = "<style>[data-testid=stSidebar] { display: none; }</style>"
+"""Streamlit keeps that of a person who logged out, without anything in it."""
+
 Registration = Literal["open", "invite", "closed"]
 
 
 def page() -> None:
     """Two forms; where accounts are made by the operator only, one and a sentence."""
+    st.html(NO_SIDEBAR)
     st.title("🧌 Trollama")
     if why := session.why_over():
         st.info(why)
@@ -41,7 +45,9 @@ def _log_in() -> None:
         username = st.text_input("Username", autocomplete="username")
         password = st.text_input("Password", type="password", autocomplete="current-password")
         sent = st.form_submit_button("Log in", type="primary", width="stretch")
-    if sent and _worked(lambda: session.log_in(username, password)):
+    if sent and not (username and password):
+        st.error("Please type your username and your password.")
+    elif sent and _worked(lambda: session.log_in(username, password)):
         st.rerun()
 
 

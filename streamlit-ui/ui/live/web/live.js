@@ -26,7 +26,7 @@ class Tab {
       name: `trollama.live:${user}`,
       send: (frame) => this.line?.send(frame) ?? false,
       heard: (ask, change, piece) => this._heard(ask, change, piece),
-      notice: (text) => this._view?.notice(text),
+      notice: (text, code) => this._view?.notice(text, code),
     });
     this.line = new Line(address, {
       hello: () => this.session.hello(),

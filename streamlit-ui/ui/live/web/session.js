@@ -108,7 +108,7 @@ export class Session {
     if (frame.seq <= this.seq) return;
     if (frame.seq > this.seq + 1) this._missed();
     this.seq = frame.seq;
-    if (frame.type === "notice") this._notice(frame.message);
+    if (frame.type === "notice") this._notice(frame.message, frame.code);
     else if (frame.ask_id == null) this._refused(frame);
     else this._about(frame);
     if (isEnd(frame)) this.save();

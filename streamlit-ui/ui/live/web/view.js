@@ -14,6 +14,7 @@ const HAND_MS = 1_000; // a move is drawn later on a slow machine
 const DRAW_MS = 50; // drawing costs far more than receiving, and nobody reads faster
 const HIDDEN_DRAW_MS = 500;
 const SAID_KEPT = 6;
+const STOPPING = "service"; // what `service.stopping` is about
 
 export class View {
   // `act`: { stop(ask), again(ask), reconnect() }
@@ -67,14 +68,25 @@ export class View {
     else if (turn) this._pass(turn, change, piece);
   }
 
-  notice(text) {
+  // A newer word about the same thing (`maintenance.soft`, `maintenance.ended`) takes the place.
+  notice(text, code = "") {
+    const [about] = code.split(".");
+    this._withdraw(about);
     const line = make("div", "notice", {}, make("span", "", {}, text));
+    line.dataset.about = about;
     line.append(button("Close", () => line.remove()));
     this._notices.append(line);
   }
 
+  _withdraw(about) {
+    for (const line of [...this._notices.children]) {
+      if (about && line.dataset.about === about) line.remove();
+    }
+  }
+
   connection(state, retryAt) {
     clearInterval(this._countdown);
+    if (state === "open") this._withdraw(STOPPING);
     const show = () => {
       const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
       const trouble = troubleOf(state, left, this._underWay().length > 0);

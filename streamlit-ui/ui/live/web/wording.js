@@ -26,6 +26,13 @@ export function lineOf(ask) {
       return ask.detail ? sentence(ask.detail) : place(ask.position);
     case "loading_model":
       return loading(ask);
+    case "reading_files":
+      if (!ask.detail || ask.detail.endsWith("…")) return ask.detail || STAGES.reading_files;
+      return `Reading ${ask.detail}…`;
+    case "searching":
+      return ask.detail ? `Searching the web: ${ask.detail}…` : STAGES.searching;
+    case "reading_page":
+      return ask.detail ? `Reading ${ask.detail}…` : STAGES.reading_page;
     default:
       return ask.detail ? sentence(ask.detail) : (STAGES[ask.stage] ?? "Working…");
   }
