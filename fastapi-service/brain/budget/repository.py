@@ -3,6 +3,7 @@ The rows of the `users` table that say what people used.
 
 pk          sk                           what
 <user id>   usage#<week>#<request id>    tokens of a finished request, route, model, when
+<user id>   usage#<week>#moved           tokens that were moved to an account and count here, too
 <user id>   bonus#<week>                 tokens an operator gave on top of that week's limit
 
 A request has one row, written in the same transaction as its end; writing it again changes nothing.
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from shared.store import Change, Key, Put, Store, Write
 
 TABLE = "users"
+USAGE = "usage#"
+MOVED = "#moved"
 BONUS = "bonus#"
 KEEP_SECONDS = 35 * 24 * 3600.0
 """Five weeks: the present one and the four before it."""

@@ -15,6 +15,7 @@ import anyio
 import structlog
 
 from brain.artifacts.keeping import FileStore
+from brain.budget import repository as usage
 from brain.context.shelf import Left, Shelf
 from brain.jobs.job import Job
 from brain.jobs.queue import JobQueue
@@ -31,9 +32,7 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.05
 ASKS_A_STEP = 100
-USAGE = "usage#"
 SUM = "forgotten"
-USAGE_KEPT_SECONDS = 35 * 24 * 3600.0
 
 
 class StillEnding(Busy):
@@ -160,13 +159,14 @@ class Forgetting:
 
     async def _forget_usage(self, user_id: str) -> int:
         """Only the sum of the last week stays, as one row without route, model or hour."""
-        rows = await self._store.query(TABLE, user_id, prefix=USAGE)
+        found = await self._store.query(TABLE, user_id, prefix=usage.USAGE)
+        rows = [row for row in found if not row.sk.endswith(usage.MOVED)]
         weeks = sorted({_week(row) for row in rows})
         for week in weeks[:-1]:
             await self._fold(user_id, [row for row in rows if _week(row) == week], sum_to=None)
         if weeks:
             last = [row for row in rows if _week(row) == weeks[-1]]
-            await self._fold(user_id, last, sum_to=f"{USAGE}{weeks[-1]}#{SUM}")
+            await self._fold(user_id, last, sum_to=f"{usage.USAGE}{weeks[-1]}#{SUM}")
         return len([row for row in rows if not row.sk.endswith(SUM)])
 
     async def _fold(self, user_id: str, rows: Sequence[Row], *, sum_to: str | None) -> None:
@@ -182,7 +182,7 @@ class Forgetting:
                     Put(
                         Key(TABLE, user_id, sum_to),
                         {"tokens": tokens},
-                        expires_at=self._clock.now() + USAGE_KEPT_SECONDS,
+                        expires_at=self._clock.now() + usage.KEEP_SECONDS,
                     )
                 )
             await self._store.write(*writes)

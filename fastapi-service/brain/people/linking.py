@@ -8,7 +8,8 @@ What is being asked while this happens still ends under the identity, so it is r
 nothing of it is open. Every step may be repeated; a row is put and deleted in one transaction.
 """
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from math import inf
 
@@ -34,8 +35,11 @@ AGAIN_SECONDS = 1.0
 WAIT_SECONDS = 2.0
 """How long a question or a list waits for the move; what is left follows."""
 
+WRITES_A_ROW = 3
+"""There, not here any more, and in the sum of what was moved."""
+
 KEPT_SECONDS = {
-    "usage#": usage.KEEP_SECONDS,
+    usage.USAGE: usage.KEEP_SECONDS,
     history.PREFIX: history.KEEP_SECONDS,
     feedback.PREFIX: feedback.KEEP_SECONDS,
 }
@@ -147,15 +151,30 @@ class Linking:
 
     async def _move_rows(self, identity: str, account: str) -> None:
         rows = await self._store.query(TABLE, identity)
-        moved = [row for row in rows if row.sk.startswith((*KEPT_SECONDS, usage.BONUS))]
-        for start in range(0, len(moved), MAX_WRITES // 2):
-            batch = moved[start : start + MAX_WRITES // 2]
+        moved = [row for row in rows if _moves(row)]
+        for start in range(0, len(moved), MAX_WRITES // WRITES_A_ROW):
+            batch = moved[start : start + MAX_WRITES // WRITES_A_ROW]
             writes = [self._moved(row, identity, account) for row in batch]
             gone = [Delete(Key(TABLE, identity, row.sk)) for row in batch]
-            await self._store.write(*writes, *gone)
+            await self._store.write(*writes, *gone, *self._still_used(batch, identity))
         if moved:
             self._budget.read_anew(identity)
             self._budget.read_anew(account)
+
+    def _still_used(self, moved: Sequence[Row], identity: str) -> list[Write]:
+        """What was used counts for the identity, too: unlinking it is no way around the budget."""
+        tokens: Counter[str] = Counter()
+        for row in moved:
+            if row.sk.startswith(usage.USAGE):
+                tokens[row.sk.split("#")[1]] += row.item["tokens"]
+        return [
+            Change(
+                Key(TABLE, identity, f"{usage.USAGE}{week}{usage.MOVED}"),
+                add={"tokens": used},
+                expires_at=self._clock.now() + usage.KEEP_SECONDS,
+            )
+            for week, used in tokens.items()
+        ]
 
     def _moved(self, row: Row, identity: str, account: str) -> Write:
         now = self._clock.now()
@@ -185,6 +204,11 @@ def added(own: Preferences, other: Preferences) -> Preferences:
         decided |= ONE_CHOICE
     wishes = other.model_dump(exclude_none=True)
     return Preferences(**{name: value for name, value in wishes.items() if name not in decided})
+
+
+def _moves(row: Row) -> bool:
+    kinds = (*KEPT_SECONDS, usage.BONUS)
+    return row.sk.startswith(kinds) and not row.sk.endswith(usage.MOVED)
 
 
 def _place(row: Row, identity: str) -> str:

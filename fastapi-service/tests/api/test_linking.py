@@ -88,6 +88,7 @@ async def ids(http: httpx.AsyncClient) -> list[str]:
 async def left_of(platform: Any, identity: str = IDENTITY) -> list[str]:
     """What is still kept under an identity."""
     rows = [*await platform.store.query("users", identity)]
+    rows = [row for row in rows if not row.sk.endswith("#moved")]
     rows += await platform.store.query("conversations", f"of#{identity}")
     rows += await platform.store.query("files", f"of#{identity}")
     return [row.sk for row in rows]
@@ -163,6 +164,25 @@ async def test_a_budget_used_up_in_discord_is_used_up_in_the_browser(
         body = {"conversation_id": "c", "text": QUESTION}
         refused = await anna.post("/api/discord/message", json=body)
         assert refused.json()["error"]["code"] == "budget.exceeded"
+
+
+async def test_a_budget_used_up_is_still_used_up_after_linking_and_unlinking(
+    start: Any, accounts: Accounts
+) -> None:
+    limits = {"disable_token_budget": False, "free_tier_weekly_budget": 30}
+    async with people(start, accounts, **limits) as (platform, bot, anna):
+        spent = sum((await say(bot, QUESTION, "77", user_id="1", user_name="A"))["usage"].values())
+        for _ in range(2):
+            accounts.links["1"] = "anna"
+            platform.brain.identities._own_at.clear()
+            assert (await anna.get("/api/user/anna")).json()["used"] == spent
+            accounts.links.clear()
+            platform.brain.identities._known.clear()
+            assert (await bot.get("/api/user/1")).json()["used"] == spent
+            body = {"conversation_id": "77", "text": QUESTION, "user_id": "1"}
+            refused = await bot.post("/api/discord/message", json=body)
+            assert refused.json()["error"]["code"] == "budget.exceeded"
+            await bot.delete("/api/user/1")
 
 
 async def test_files_votes_and_preferences_come_along(start: Any, accounts: Accounts) -> None:
