@@ -8,7 +8,7 @@ import pytest
 
 from installation import ROOT, SERVICES, Installation
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("containers")]
+pytestmark = pytest.mark.timeout(600)
 IMAGES = [f"trollama/{service}" for service in sorted(SERVICES)]
 SIGNING = {"auth-service", "fastapi-service"}
 BUILD_TOOLS = {"gcc", "g++", "make", "cpp", "binutils", "libc6-dev", "python3-dev", "uv"}
@@ -37,8 +37,7 @@ def test_an_image_lists_its_packages_and_has_no_build_tools(
     every = contents[image]["python_packages"] + contents[image]["system_packages"]
     names = {one.partition("=")[0].lower() for one in every}
     assert "bash" in names
-    assert names & SIGNING = {"auth-service", "fastapi-service"}
-BUILD_TOOLS == set()
+    assert names & BUILD_TOOLS == set()
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))

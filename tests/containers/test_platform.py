@@ -10,7 +10,7 @@ import pytest
 from chat_client import connected
 from installation import INFRASTRUCTURE, SERVICES, Installation
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("containers")]
+pytestmark = pytest.mark.timeout(900)
 QUESTION = "Solve x^2 + 5x + 6 = 0"
 ANSWER = "x = -2"
 

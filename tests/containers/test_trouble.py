@@ -6,7 +6,7 @@ import pytest
 
 from installation import Installation
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("containers")]
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_wrong_setting_is_named_before_anything_is_touched(installation: Installation) -> None:
