@@ -21,6 +21,7 @@ BROKE = "⚠️ That did not work. Please try again; why it did not is in the lo
 CANCELLING = "Stopping …"
 NOT_YOURS = "Only who asked the question can do that; ask it yourself to get your own answer."
 FILES_REFUSED = "⚠️ I may not attach files here. When an administrator allows it, Regenerate."
+NOT_SHOWN = "⚠️ This could not be shown as it should be. Regenerate asks it again."
 CUT = "⚠️ I may not go on here. When an administrator allows it, Regenerate."
 MAY_NOT_WRITE = "I heard you in {}, but I may not write there. An administrator can allow it; \
 or ask me here."

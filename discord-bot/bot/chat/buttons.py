@@ -4,6 +4,8 @@ from typing import Literal, cast, get_args
 
 import discord
 
+from shared.protocol import Done, Failed
+
 Press = Literal["stop", "again", "other", "with"]
 MAX_MODELS = 25
 """Options of one menu (Discord's documentation, String Select)."""
@@ -59,6 +61,16 @@ def at_the_end(ask_id: str) -> discord.ui.View:
 def after_a_failure(ask_id: str) -> discord.ui.View:
     """Regenerate."""
     return _view(_button("Regenerate", "again", ask_id, discord.ButtonStyle.secondary))
+
+
+def below(ask_id: str, end: Done | Failed | None) -> discord.ui.View | None:
+    """What stands below the end of an answer."""
+    match end:
+        case Done():
+            return at_the_end(ask_id)
+        case Failed() if end.retryable or end.code == "chat.cancelled":
+            return after_a_failure(ask_id)
+    return None
 
 
 def models_menu(ask_id: str, models: list[str]) -> discord.ui.View:

@@ -5,7 +5,7 @@ The conversations: what is heard becomes questions, what the brain says becomes 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -23,9 +23,9 @@ from bot.chat.ask import (
     title_of,
     wants_cancel,
 )
-from bot.chat.books import Opened, remember
+from bot.chat.books import Book, Opened, remember
 from bot.chat.delivery import Delivery, Gone, Undelivered
-from bot.chat.finding import Found, messages_of
+from bot.chat.finding import Found, asker_of, messages_of
 from bot.chat.hearing import ask_of, facts_of, is_said, words_of
 from bot.chat.live_answer import Fetch, LiveAnswer
 from bot.chat.places import may_write, open_thread, say, say_privately, tell
@@ -59,15 +59,8 @@ class Chat:
     other_end: Callable[[Done | Failed], bool] = lambda _: False
     """Takes the ends of what is no question (reset, summarize, close)."""
 
-    _open: dict[str, Opened] = field(default_factory=dict)
-    _finished: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    _book: Book = field(default_factory=Book)
     _decisions: OrderedDict[int, Decision] = field(default_factory=OrderedDict)
-    _ended: OrderedDict[int, Opened] = field(default_factory=OrderedDict)
-    """By the question's message: what may still be asked anew."""
-
-    _newest: OrderedDict[int, int] = field(default_factory=OrderedDict)
-    """The last question of each place."""
-
     _joined: set[int] = field(default_factory=set)
     _bots_in_a_row: dict[int, int] = field(default_factory=dict)
 
@@ -130,7 +123,7 @@ class Chat:
         if in_threads:
             target = await open_thread(self.delivery, message, title_of(words.text))
         self._joined.add(target)
-        if self._knows(QuestionId(target, channel_id, message.id)):
+        if self._book.knows(QuestionId(target, channel_id, message.id)):
             return False  # the brain told us of it before we heard it
         self.ask(message, own, target=target, missed=missed)
         return True
@@ -152,17 +145,15 @@ class Chat:
         `missed`: an earlier process may have begun to show it. `instead_of`: an answer whose
         messages are written over.
         """
-        question = QuestionId(target, message.channel.id, message.id, round_)
-        while self._knows(question):
-            question = question.again
+        question = self._book.unused(QuestionId(target, message.channel.id, message.id, round_))
         ask, complaints = ask_of(
             message, own.id, question, options=options, max_file_size_mb=self.max_file_size_mb
         )
         answer = self._answer(question, message.author.id)
-        several = any(one.answer.channel_id == target for one in self._open.values())
+        several = bool(self._book.in_place(target))
         answer.reply = target == message.channel.id and (message.guild is not None or several)
-        self._open[answer.ask_id] = Opened(answer, ask, message.content)
-        remember(self._newest, target, message.id)
+        self._book.put(Opened(answer, ask, message.content))
+        remember(self._book.newest, target, message.id)
         if instead_of is not None:
             self._take_over(answer, instead_of)
         if not self.link.connected:
@@ -180,13 +171,13 @@ class Chat:
         So is one whose answer stands there, for a quarter of an hour and as long as nobody has
         asked anything else in that place: then the new answer takes the place of the old one.
         """
-        opened = next(
-            (one for one in self._open.values() if one.answer.question.message_id == message.id),
-            None,
-        )
-        if opened is None:
+        in_hand = self._book.of_message(message.id)
+        if not in_hand:
             self._ask_anew(message, own)
-            return
+        for opened in in_hand:
+            self._change(opened, message, own)
+
+    def _change(self, opened: Opened, message: discord.Message, own: discord.ClientUser) -> None:
         if opened.ask is None or opened.content == message.content:
             return
         answer = opened.answer
@@ -194,9 +185,9 @@ class Chat:
             opened.changed = message, own
             return
         old = answer.ask_id
-        self._forget(old)
+        self._book.forget(old)
         self.link.cancel(old)
-        answer.question = answer.question.again
+        answer.question = self._book.unused(answer.question)
         answer.screen = Screen(self.limit, status=texts.CHANGED)
         ask, _ = ask_of(
             message,
@@ -205,18 +196,18 @@ class Chat:
             options=opened.ask.options,
             max_file_size_mb=self.max_file_size_mb,
         )
-        self._open[answer.ask_id] = Opened(answer, ask, message.content)
+        self._book.put(Opened(answer, ask, message.content))
         self.memory.note_answer(answer.ask_id, answer.message_ids)
         self.link.ask(ask)
         answer.changed()
 
     def _ask_anew(self, message: discord.Message, own: discord.ClientUser) -> None:
-        ended = self._ended.get(message.id)
+        ended = self._book.ended.get(message.id)
         if ended is None or ended.ask is None or ended.content == message.content:
             return
         answer = ended.answer
         place = answer.channel_id
-        overtaken = self._newest.get(place) != message.id
+        overtaken = self._book.newest.get(place) != message.id
         if overtaken or self.clock.monotonic() - ended.ended_at > ANEW_SECONDS:
             return
         has_files = bool(answer.screen.files) or answer.screen.whole_answer_as_file
@@ -230,43 +221,38 @@ class Chat:
 
     def deleted(self, message_id: int) -> None:
         """A question whose message is gone is stopped."""
-        for ask_id, opened in self._open.items():
-            if opened.answer.question.message_id == message_id:
-                opened.answer.screen.closing_words = f"🛑 {texts.DELETED}"
-                self.link.cancel(ask_id)
+        for opened in self._book.of_message(message_id):
+            opened.answer.screen.closing_words = f"🛑 {texts.DELETED}"
+            self.link.cancel(opened.answer.ask_id)
 
     def cancel_newest(self, user_id: int, channel_id: int) -> bool:
         """Stop the last question of this person here; whether there was one."""
-        for ask_id, opened in reversed(self._open.items()):
-            answer = opened.answer
-            here = channel_id in (answer.question.channel_id, answer.question.home_id)
-            if here and answer.asker_id in (user_id, 0) and answer.screen.end is None:
-                self.link.cancel(ask_id)
-                return True
-        return False
+        theirs = self._book.of_person(user_id, channel_id)
+        if theirs:
+            self.link.cancel(theirs[-1].answer.ask_id)
+        return bool(theirs)
 
     def cancel_all(self, user_id: int, channel_id: int) -> None:
         """Stop every question of this person that is answered there."""
-        for ask_id, opened in self._open.items():
-            if opened.answer.channel_id == channel_id and opened.answer.asker_id in (user_id, 0):
-                self.link.cancel(ask_id)
+        for opened in self._book.of_person(user_id, channel_id):
+            if opened.answer.channel_id == channel_id:
+                self.link.cancel(opened.answer.ask_id)
 
     async def rest_in(self, channel_id: int) -> None:
         """Return when no answer there is unfinished."""
-        open_ = self._open.values()
-        while here := [one for one in open_ if one.answer.channel_id == channel_id]:
+        while here := self._book.in_place(channel_id):
             await here[0].over.wait()
 
     def is_running(self, ask_id: str) -> bool:
         """Whether this question has no end yet."""
-        return ask_id in self._open
+        return ask_id in self._book.open
 
     def stop(self, ask_id: str, user_id: int, *, is_admin: bool) -> bool:
         """Stop this question if it is this person's; whether it was."""
-        opened = self._open.get(ask_id)
+        opened = self._book.open.get(ask_id)
         if opened is None:
             return False
-        if opened.answer.asker_id not in (user_id, 0) and not is_admin:
+        if opened.answer.asker_id != user_id and not is_admin:
             return False
         self.link.cancel(ask_id)
         return True
@@ -278,7 +264,7 @@ class Chat:
     @property
     def running(self) -> int:
         """Questions without an end."""
-        return len(self._open)
+        return len(self._book.open)
 
     # ------------------------------------------------------------------ what the brain says
 
@@ -293,8 +279,8 @@ class Chat:
         if ask_id is None:
             log.info("brain.said", type=frame.type, code=getattr(frame, "code", None))
             return
-        opened = self._open.get(ask_id)
-        if opened is None and ask_id not in self._finished:
+        opened = self._book.open.get(ask_id)
+        if opened is None and not self._book.has_finished(ask_id):
             if isinstance(frame, Done | Failed) and self.other_end(frame):
                 return
             opened = self._recover(ask_id)
@@ -307,7 +293,7 @@ class Chat:
         """The connection came or went; people see why nothing moves."""
         if connected:
             return
-        for opened in self._open.values():
+        for opened in self._book.open.values():
             opened.answer.screen.status = texts.GOES_ON
             opened.answer.changed()
 
@@ -322,9 +308,6 @@ class Chat:
     def _note(self, answer: LiveAnswer) -> None:
         self.memory.note_answer(answer.ask_id, answer.message_ids)
 
-    def _knows(self, question: QuestionId) -> bool:
-        return str(question) in self._open or str(question) in self._finished
-
     def _take_over(self, answer: LiveAnswer, before: LiveAnswer) -> None:
         answer.screen.status = texts.CHANGED
         answer.found(before.message_ids)
@@ -338,10 +321,15 @@ class Chat:
             return None
         answer = self._answer(question, 0)
         answer.reply = question.channel_id == question.home_id
-        self._open[ask_id] = opened = Opened(answer, None)
+        self._book.put(opened := Opened(answer, None))
         self._joined.add(question.channel_id)
+        self.tasks.start_soon(self._learn_asker, answer)
         self.tasks.start_soon(self._go_on, answer)
         return opened
+
+    async def _learn_asker(self, answer: LiveAnswer) -> None:
+        """Until then it is nobody's, and only operators can stop it."""
+        answer.asker_id = await asker_of(answer.question, self.delivery)
 
     async def _go_on(self, answer: LiveAnswer) -> None:
         """Find the messages it has; one that was shown to its end is left as it is."""
@@ -353,7 +341,7 @@ class Chat:
             log.info("answer.not_found", ask_id=ask_id)
             found = Found(list(known), None)
         if found.is_complete:
-            self._forget(ask_id)
+            self._book.forget(ask_id)
             self.link.shown(ask_id)
             return
         answer.found(found.standing, last=found.last)
@@ -363,27 +351,32 @@ class Chat:
         """From the first status line to the end that was shown."""
         try:
             await answer.begin()
-            while not await answer.run():
-                await self.clock.sleep(AGAIN_SECONDS)
+            await self._until_shown(answer.run)
         except Exception:
             log.exception("answer.broke", ask_id=answer.ask_id)
+            await self._show_plainly(answer)
         end = answer.screen.end
         if answer.gone and end is None:
             self.link.cancel(answer.ask_id)
-        opened = self._open.get(answer.ask_id)
+        opened = self._book.open.get(answer.ask_id)
         if opened is not None:
             opened.ended_at = self.clock.monotonic()
-            remember(self._ended, answer.question.message_id, opened)
-        self._forget(answer.ask_id)
+            remember(self._book.ended, answer.question.message_id, opened)
+        self._book.forget(answer.ask_id)
         self.link.shown(answer.ask_id)
         if opened is not None and opened.changed is not None:
             self._ask_anew(*opened.changed)
 
-    def _forget(self, ask_id: str) -> None:
-        opened = self._open.pop(ask_id, None)
-        if opened is not None:
-            opened.over.set()
-        remember(self._finished, ask_id, None)
+    async def _until_shown(self, run: Callable[[], Awaitable[bool]]) -> None:
+        while not await run():
+            await self.clock.sleep(AGAIN_SECONDS)
+
+    async def _show_plainly(self, answer: LiveAnswer) -> None:
+        """What broke in drawing must not cost the end, which is confirmed afterwards."""
+        try:
+            await self._until_shown(answer.run_plainly)
+        except Exception:
+            log.exception("answer.not_shown", ask_id=answer.ask_id)
 
     async def _tell(self, conversation_id: str, text: str) -> None:
         place = conversation_id.removeprefix("discord:")

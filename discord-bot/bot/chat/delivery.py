@@ -37,6 +37,10 @@ NO_EDITS = (30046, 50083)
 """More edits than Discord takes of a message older than an hour; the thread is archived (Opcodes
 and Status Codes, JSON error codes). A new message is taken in both cases, and unarchives it."""
 
+TRIED_AGAIN = (401, 408, 429)
+"""Refusals that say nothing of the request: a token being replaced, a body that came too slowly,
+the rate (Opcodes and Status Codes, HTTP)."""
+
 MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
 OF_AN_INTERACTION = re.compile(r"/(interactions|webhooks)/")
 """These do not count for the limit of the whole bot (documentation, Rate Limits, Global)."""
@@ -46,6 +50,10 @@ T = TypeVar("T")
 
 class Gone(Exception):
     """The message, its channel or our right to write there is no more."""
+
+
+class Rejected(Exception):
+    """The place is there, but Discord does not take this request, now or ever."""
 
 
 class Unchangeable(Exception):
@@ -148,8 +156,8 @@ class Delivery:
         """
         A new message, or the one that has this nonce already and the text it has.
 
-        `had_turn`: the caller has waited for `turn_to_send`. Raises `Gone` or, after a long time,
-        `Undelivered`.
+        `had_turn`: the caller has waited for `turn_to_send`. Raises `Gone`, `Rejected` or, after a
+        long time, `Undelivered`.
         """
         more: dict[str, Any] = {} if view is None else {"view": view}
         if reply_to is not None:
@@ -180,7 +188,7 @@ class Delivery:
             )
             return [message async for message in history if message.author.id == own]
 
-        return await self._tried("search", call, PERSISTENT_TRIES)
+        return await self.call("search", call)
 
     async def edit(
         self,
@@ -194,8 +202,8 @@ class Delivery:
         had_turn: bool,
     ) -> None:
         """
-        Replace a message. Raises `Gone`, `Unchangeable`, or `Undelivered`: at once unless
-        `persistent`.
+        Replace a message. Raises `Gone`, `Unchangeable` (`Rejected` where that may be for the
+        files), or `Undelivered`: at once unless `persistent`.
 
         `had_turn`: the caller has waited for `turn_to_edit`; else it goes before all of those.
         """
@@ -211,7 +219,12 @@ class Delivery:
                 raise
 
         turns = _Turns(self._pace, "PATCH", channel_id, had_one=had_turn)
-        await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1, turns)
+        try:
+            await self._tried("edit", call, PERSISTENT_TRIES if persistent else 1, turns)
+        except Rejected as refusal:
+            if files:
+                raise
+            raise Unchangeable from refusal
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         """Delete a message of ours. Raises `Gone` or `Undelivered`."""
@@ -220,11 +233,14 @@ class Delivery:
             place = client.get_partial_messageable(channel_id)
             await place.get_partial_message(message_id).delete()
 
-        await self._tried("delete", call, PERSISTENT_TRIES)
+        await self.call("delete", call)
 
     async def call(self, what: str, call: Callable[[discord.Client], Awaitable[T]]) -> T:
-        """Anything else that must happen; the same limits and errors as `send`."""
-        return await self._tried(what, call, PERSISTENT_TRIES)
+        """Anything else that must happen, as long as `send`. Raises `Gone` or `Undelivered`."""
+        try:
+            return await self._tried(what, call, PERSISTENT_TRIES)
+        except Rejected as refusal:
+            raise Gone(what) from refusal
 
     async def _tried(
         self,
@@ -246,9 +262,10 @@ class Delivery:
                 log.info("discord.refused", what=what, code=refusal.code)
                 raise Gone(what) from refusal
             except discord.HTTPException as failure:
-                if failure.status < 500 and failure.status != 429:
-                    log.warning("discord.refused", what=what, code=failure.code)
-                    raise Gone(what) from failure
+                if failure.status < 500 and failure.status not in TRIED_AGAIN:
+                    status, code = failure.status, failure.code
+                    log.warning("discord.rejected", what=what, status=status, code=code)
+                    raise Rejected(what) from failure
                 reason: Exception = failure
             except (aiohttp.ClientError, OSError, TimeoutError, discord.RateLimited) as failure:
                 reason = failure

@@ -1,11 +1,13 @@
-"""The messages of an answer that a bot before this one began, found again in its channel."""
+"""What a bot before this one knew of an answer it began, found again in Discord."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import discord
+
 from bot.chat import buttons
 from bot.chat.ask import QuestionId
-from bot.chat.delivery import Delivery, Sent
+from bot.chat.delivery import Delivery, Gone, Sent, Undelivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,16 @@ async def messages_of(question: QuestionId, known: Sequence[int], delivery: Deli
             case "ended":
                 last = Sent(message.id, message.content)
     return Found(running, last)
+
+
+async def asker_of(question: QuestionId, delivery: Delivery) -> int:
+    """Who wrote the question; 0 where that cannot be known."""
+
+    async def fetch(client: discord.Client) -> int:
+        home = client.get_partial_messageable(question.home_id)
+        return (await home.fetch_message(question.message_id)).author.id
+
+    try:
+        return await delivery.call("asker", fetch)
+    except (Gone, Undelivered):
+        return 0

@@ -17,17 +17,27 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
-import discord
 import structlog
 
 from bot.chat import buttons
 from bot.chat.ask import QuestionId
-from bot.chat.delivery import Delivery, File, Gone, Sent, Unchangeable, Undelivered, nonce_of
+from bot.chat.delivery import (
+    Delivery,
+    File,
+    Gone,
+    Rejected,
+    Sent,
+    Unchangeable,
+    Undelivered,
+    nonce_of,
+)
 from bot.chat.screen import Screen
-from shared.protocol import Done, Failed, SavedFile, ToClient
+from shared.protocol import SavedFile, ToClient
 
 log = structlog.get_logger(__name__)
 Fetch = Callable[[Sequence[SavedFile]], Awaitable[list[File]]]
+MOST_PLANS = 5
+"""How often the end is begun anew for what turned up in the middle."""
 
 
 @dataclass(slots=True)
@@ -118,8 +128,10 @@ class LiveAnswer:
         try:
             await self.delivery.turn_to_send(self.channel_id)
             await self._send(0, self.screen.messages()[0], had_turn=True)
-        except (Gone, Undelivered):
+        except Gone:
             self.gone = True
+        except Undelivered:
+            self.changed()  # `run` goes on with it
 
     async def run(self) -> bool:
         """Until the end is shown; False when it could not be shown (then it is not to be acked)."""
@@ -131,6 +143,14 @@ class LiveAnswer:
         if self.gone:
             return True
         return await self._draw_the_end()
+
+    async def run_plainly(self) -> bool:
+        """The same for an answer that cannot be drawn: its end, with as little as possible."""
+        while not self._ended and not self.gone:
+            await self._bell.wait()
+            self._bell = anyio.Event()
+        self.screen.plain = True
+        return self.gone or await self._draw_the_end()
 
     # ------------------------------------------------------------------ drawing
 
@@ -202,11 +222,13 @@ class LiveAnswer:
 
     async def _draw_the_end(self) -> bool:
         """As often as something turns up in the middle that changes what can be shown."""
-        while True:
+        for _ in range(MOST_PLANS):
             self._anew = False
             is_there = await self._draw_the_end_as_planned()
             if not self._anew:
                 break
+        else:
+            raise Unchangeable
         if not is_there:
             log.warning("answer.not_shown", ask_id=self.ask_id)
         return is_there
@@ -257,7 +279,7 @@ class LiveAnswer:
         """With its files, or where those are refused without them and a line that says so."""
         try:
             await self._place_the_last(at, text, files)
-        except Gone:
+        except (Gone, Rejected):
             if not files:
                 raise
             self.screen.files_refused = True
@@ -276,7 +298,7 @@ class LiveAnswer:
             log.info("answer.moved", ask_id=self.ask_id)
             try:
                 await self._send(at, text, last=True, files=files, had_turn=True, instead=True)
-            except Gone:
+            except (Gone, Rejected):
                 await self._edit(at, text, last=True, end=True, files=files)
         else:
             await self._edit(at, text, last=True, end=True, files=files, had_turn=True)
@@ -301,7 +323,7 @@ class LiveAnswer:
     ) -> None:
         """The message at `at`, which is none that stands, unless `instead` of that."""
         view = buttons.while_running(self.ask_id) if at == 0 else None
-        view = self._last_view() if last else view
+        view = buttons.below(self.ask_id, self.screen.end) if last else view
         replaced = self.shown[at:][:1] if instead else [one for one in self.shown if one.old][:1]
         try:
             sent = await self.delivery.send(
@@ -346,7 +368,7 @@ class LiveAnswer:
         had_turn: bool = False,
     ) -> None:
         if last:
-            view = self._last_view()
+            view = buttons.below(self.ask_id, self.screen.end)
         elif at == 0 and not end:
             view = buttons.while_running(self.ask_id)
         else:
@@ -367,14 +389,6 @@ class LiveAnswer:
             self._give_up(at)
             return
         shown.text, shown.buttons = text, view is not None
-
-    def _last_view(self) -> discord.ui.View | None:
-        match self.screen.end:
-            case Done():
-                return buttons.at_the_end(self.ask_id)
-            case Failed() as end if end.retryable or end.code == "chat.cancelled":
-                return buttons.after_a_failure(self.ask_id)
-        return None
 
     async def _delete(self, message_id: int) -> None:
         with suppress(Gone):

@@ -5,7 +5,7 @@ from typing import Literal
 import discord
 import structlog
 
-from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
+from bot.chat.delivery import Delivery, Gone, Rejected, Undelivered, nonce_of
 
 log = structlog.get_logger(__name__)
 THREAD_ARCHIVES_AFTER_MINUTES: Literal[1440] = 1440
@@ -64,7 +64,7 @@ async def say(delivery: Delivery, message: discord.Message, text: str) -> None:
             nonce=nonce_of("say", message.id, text),
             reply_to=message.id,
         )
-    except (Gone, Undelivered):
+    except (Gone, Rejected, Undelivered):
         log.info("message.not_sent")
 
 
@@ -72,5 +72,5 @@ async def tell(delivery: Delivery, channel_id: int, text: str, *, moment: float)
     """A line of small print in that place; `moment` tells it from the same words before."""
     try:
         await delivery.send(channel_id, f"-# 🔗 {text}", nonce=nonce_of("tell", text, moment))
-    except (Gone, Undelivered):
+    except (Gone, Rejected, Undelivered):
         log.info("notice.not_sent")

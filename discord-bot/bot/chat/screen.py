@@ -32,6 +32,9 @@ class Screen:
     files_refused: bool = False
     """Whether the files cannot be attached where the answer stands."""
 
+    plain: bool = False
+    """Whether the end is shown with as little as possible, because all of it cannot be."""
+
     cut_at: int | None = None
     """No more messages than these can stand where the answer is, and nothing else can be sent."""
 
@@ -74,16 +77,22 @@ class Screen:
     @property
     def files(self) -> list[SavedFile]:
         """The files that came out of the answer; known at its end."""
-        return self.end.artifacts if isinstance(self.end, Done) and self.cut_at is None else []
+        has_room = self.cut_at is None and not self.plain
+        return self.end.artifacts if isinstance(self.end, Done) and has_room else []
 
     @property
     def whole_answer_as_file(self) -> bool:
         """Whether the answer is too long for messages alone."""
+        if self.plain:
+            return len(self.text) > self.limit
         too_long = self.end is not None and len(self._pieces()) > MAX_MESSAGES
         return too_long and self.cut_at is None
 
     def messages(self) -> list[str]:
         """The messages, in order; each at most 2000 characters, never blank."""
+        if self.end is not None and self.plain:
+            words = texts.NOT_SHOWN if isinstance(self.end, Done) else texts.of_failed(self.end)
+            return _with_lines([self.text[: self.limit]] if self.text.strip() else [], [words])
         if self.end is not None and self.cut_at is not None:
             return _with_lines(self._bodies(), [texts.CUT])
         match self.end:

@@ -6,7 +6,7 @@ import anyio
 import structlog
 from anyio.abc import TaskGroup
 
-from bot.chat.delivery import Delivery, Gone, Undelivered, nonce_of
+from bot.chat.delivery import Delivery, Gone, Rejected, Undelivered, nonce_of
 from bot.link import Link
 from bot.texts import of_failed
 from shared.clock import Clock
@@ -90,7 +90,7 @@ class Orders:
             await self.delivery.send(channel_id, text, nonce=nonce)
         except Undelivered:
             return False
-        except Gone:
+        except (Gone, Rejected):
             log.info("order.nowhere_to_say")
         return True
 
