@@ -39,6 +39,8 @@ import brain.main
 import brain.wiring
 import logsink.config
 from admin.cli.logins import login_file
+from admin.containers.plan import Plan
+from admin.containers.up import published
 from admin.local.programs import programs
 from bot.client import Refused
 from bot.wiring import assembled
@@ -574,6 +576,17 @@ async def _rehearsal_ports(stage: Stage) -> None:
     assert started["rehearsal"].ports == (12500, 12501, 12502)
     assert started["brain"].environment["OLLAMA_HOST"] == "http://127.0.0.1:12500"
     assert started["brain"].environment["SGLANG_ENDPOINT"] == "http://127.0.0.1:12501"
+
+
+@shows("DYNAMODB_PORT", "SGLANG_PORT")
+async def _container_ports(stage: Stage) -> None:
+    settings = stage.settings(admin, DYNAMODB_PORT="18000", SGLANG_PORT="31000")
+    ports = published(settings, Plan(rehearsal=False, profiles=("performance",)))
+    assert (ports["dynamodb-local"], ports["sglang-server"]) == (18000, 31000)
+    for name in ("docker-compose.infra.yml", "docker-compose.app.yml"):
+        text = (ROOT / name).read_text()
+        assert ("${DYNAMODB_PORT:-8000}:8000" in text) is (name == "docker-compose.infra.yml")
+        assert ("${SGLANG_PORT:-30000}:30000" in text) is (name == "docker-compose.app.yml")
 
 
 # ------------------------------------------------------------------ models and memory
