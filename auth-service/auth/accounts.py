@@ -194,8 +194,9 @@ class Accounts:
     async def set_password(self, user: User, new: str, *, by: By = CONSOLE) -> None:
         """Replace the password of an account and end all its sign-ins. Raises `Unfit`."""
         check_password(new, username=user.username)
-        await self._repository.set_password(user, await self._passwords.hash(new))
-        await self._sessions.end_all(user.user_id)
+        hashed = await self._passwords.hash(new)
+        await self._repository.set_password(user, hashed, self._sessions.to_end(user.user_id))
+        await self._sessions.end_marked(user.user_id)
         log.info("password.changed", user_id=user.user_id)
         await self._audit.note("password.changed", by, about=user.user_id)
 
@@ -237,6 +238,7 @@ class Accounts:
             "disabled": user.disabled if disabled is None else disabled,
         }
         if wanted == {"role": user.role, "disabled": user.disabled}:
+            await self._sessions.end_marked(user_id)  # it was changed, and then broke off
             return user
         return await self._change(user, by, **wanted)
 
@@ -247,8 +249,9 @@ class Accounts:
         return code
 
     async def _change(self, user: User, by: By, **attributes: object) -> User:
-        changed = await self._repository.change(user, **attributes)
-        await self._sessions.end_all(user.user_id)
+        ending = self._sessions.to_end(user.user_id)
+        changed = await self._repository.change(user, ending, **attributes)
+        await self._sessions.end_marked(user.user_id)
         now = f"{changed.role}, {'disabled' if changed.disabled else 'enabled'}"
         log.info("account.changed", user_id=user.user_id, role=changed.role)
         await self._audit.note("account.changed", by, about=user.user_id, detail=now)

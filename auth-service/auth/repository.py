@@ -160,28 +160,17 @@ class Repository:
         """
         Set attributes of an account that is as `user` says, together with `also`.
 
-        Raises `UnknownUser`, `ChangedMeanwhile`, `LastAdmin`.
+        One that is being removed is gone already. Raises `UnknownUser`, `ChangedMeanwhile`,
+        `LastAdmin`.
         """
-        changed = replace(user, **attributes)
-        as_known = Matches({"role": user.role, "disabled": user.disabled})
-        writes = [
-            Change(_profile(user.user_id), set=attributes, when=as_known),
-            *_listing(user, changed),
-            *await self._admins(user, changed),
-        ]
-        try:
-            await self._store.write(*writes, *also)
-        except ConditionFailed as refused:
-            if await self.user(user.user_id) is None:
-                raise UnknownUser from refused
-            raise ChangedMeanwhile from refused
-        return changed
+        staying = Delete(_leaving(user.user_id), when=Absent())
+        return await self._change(user, staying, *also, **attributes)
 
-    async def set_password(self, user: User, password_hash: str) -> None:
-        """Replace the kept password. Raises `UnknownUser`."""
+    async def set_password(self, user: User, password_hash: str, *also: Write) -> None:
+        """Replace the kept password, together with `also`. Raises `UnknownUser`."""
         try:
             await self._store.write(
-                Change(_password(user.username), set={"hash": password_hash}, when=Matches())
+                Change(_password(user.username), set={"hash": password_hash}, when=Matches()), *also
             )
         except ConditionFailed as gone:
             raise UnknownUser from gone
@@ -196,8 +185,8 @@ class Repository:
 
         Raises what `change` raises.
         """
-        leaving = Put(Key(USERS, LEAVING, user.user_id), {"since": now})
-        await self.change(user, leaving, disabled=True)
+        leaving = Put(_leaving(user.user_id), {"since": now})
+        await self._change(user, leaving, disabled=True)
 
     async def leaving(self) -> dict[str, float]:
         """Since when (seconds since 1970) which accounts are being removed."""
@@ -218,7 +207,24 @@ class Repository:
 
     async def left(self, user_id: str) -> None:
         """The removal of an account is complete."""
-        await self._store.write(Delete(Key(USERS, LEAVING, user_id)))
+        await self._store.write(Delete(_leaving(user_id)))
+
+    async def _change(self, user: User, *also: Write, **attributes: Any) -> User:
+        changed = replace(user, **attributes)
+        as_known = Matches({"role": user.role, "disabled": user.disabled})
+        writes = [
+            Change(_profile(user.user_id), set=attributes, when=as_known),
+            *_listing(user, changed),
+            *await self._admins(user, changed),
+        ]
+        try:
+            await self._store.write(*writes, *also)
+        except ConditionFailed as refused:
+            is_leaving = await self._store.get(_leaving(user.user_id)) is not None
+            if is_leaving or await self.user(user.user_id) is None:
+                raise UnknownUser from refused
+            raise ChangedMeanwhile from refused
+        return changed
 
     async def _admins(self, before: User, after: User) -> Sequence[Write]:
         """What a change does to the list of admins, who never become none."""
@@ -276,6 +282,10 @@ def _listing(before: User, after: User) -> Sequence[Write]:
 
 def _profile(user_id: str) -> Key:
     return Key(USERS, user_id, "profile")
+
+
+def _leaving(user_id: str) -> Key:
+    return Key(USERS, LEAVING, user_id)
 
 
 def _password(username: str) -> Key:

@@ -3,12 +3,14 @@ Sign-ins: a signed token for the person, a row for us, and the list of those end
 
     begin ──▶ row  user:<id> / <jti>   (until exp)      a sign-in lives while its row is there
     end   ──▶ row  revoked   / <jti>   (until exp)      what other services ask for every 5 s
+    to end ─▶ row  ending    / <user_id>                whose sign-ins all end, also after a crash
 
 This service looks at the row at every call, so an end counts here at once; the others verify the
 signature and learn of an end within ten seconds (protocol section 2).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -16,6 +18,7 @@ import jwt
 
 from auth.errors import SignInEnded
 from auth.users import User
+from shared.background import keep_running
 from shared.clock import Clock
 from shared.store import MAX_WRITES, ConditionFailed, Delete, Key, Matches, Put, Store, Write
 from shared.tokens import ALGORITHM, Claims, TokenVerifier
@@ -23,6 +26,10 @@ from shared.tokens import ALGORITHM, Claims, TokenVerifier
 TABLE = "sessions"
 REVOKED_PAGE = 5_000
 """Ids told at once: about 200 KB and 20 ms of whoever reads them."""
+
+LOOK_EVERY_SECONDS = 5.0
+BROKE_OFF_AFTER_SECONDS = 30.0
+"""Whoever marks an ending carries it out at once; after this long they did not."""
 
 ENDED_AT_ONCE = (MAX_WRITES - 1) // 2
 """Sign-ins ended in one transaction: two writes each, and one for a new sign-in."""
@@ -83,6 +90,32 @@ class Sessions:
             except SignInEnded:
                 continue  # one of them was logged out meanwhile; look again
 
+    def to_end(self, user_id: str) -> Put:
+        """The write, in the transaction of a change, after which `end_marked` has work to do."""
+        return Put(_ending(user_id), {"since": self._clock.now(), "mark": uuid4().hex})
+
+    async def end_marked(self, user_id: str) -> None:
+        """End every sign-in of a person if a change asked for it and nobody has done it yet."""
+        item = await self._store.get(_ending(user_id))
+        if item is None:
+            return
+        await self.end_all(user_id)
+        with suppress(ConditionFailed):  # changed again meanwhile: that has an end of its own
+            mark = Matches({"mark": item["mark"]})
+            await self._store.write(Delete(_ending(user_id), when=mark))
+
+    async def finish(self) -> None:
+        """End what changes that broke off left to end."""
+        for row in await self._store.query(TABLE, "ending"):
+            if self._clock.now() - row.item["since"] >= BROKE_OFF_AFTER_SECONDS:
+                await self.end_marked(row.sk)
+
+    async def run(self) -> None:
+        """Finish endings, for ever."""
+        await keep_running(
+            "endings", self.finish, every_seconds=LOOK_EVERY_SECONDS, clock=self._clock
+        )
+
     async def revoked(self, *, after: str | None = None) -> tuple[Sequence[str], str | None]:
         """
         The ids of ended tokens that would still be valid by their signature, those behind `after`.
@@ -120,6 +153,10 @@ class Sessions:
 
 def _key(user_id: str, token_id: str) -> Key:
     return Key(TABLE, f"user:{user_id}", token_id)
+
+
+def _ending(user_id: str) -> Key:
+    return Key(TABLE, "ending", user_id)
 
 
 def _row(user_id: str, session: Session) -> Put:

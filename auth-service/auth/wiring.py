@@ -55,6 +55,7 @@ async def running(settings: Settings, *, clock: Clock | None = None) -> AsyncIte
     """The service's parts at work, which ends with the block. Raises what `opened` raises."""
     async with opened(settings, clock=clock) as auth, anyio.create_task_group() as tasks:
         tasks.start_soon(auth.leaving.run)
+        tasks.start_soon(auth.sessions.run)
         try:
             yield auth
         finally:

@@ -197,3 +197,18 @@ async def test_what_is_made_while_an_account_goes_is_refused(service: Service) -
         await service.auth.keys.create(person.user, "laptop", by=CONSOLE)
     assert (await service.redeem(code)).status_code == 404
     assert (await service.login("ada")).status_code == 403
+
+
+async def test_an_account_that_is_being_removed_is_let_in_by_nobody(service: Service) -> None:
+    await service.admin_token()
+    await service.register("ada")
+    user = await service.auth.accounts.find("ada")
+    await service.auth.repository.shut_out_for_good(user, now=service.clock.now())
+    path = f"/users/{user.user_id}"
+    for wanted in ({"disabled": False}, {"role": "admin", "disabled": False}):
+        answer = await service.http.patch(path, json=wanted, headers=service.as_service)
+        assert answer.status_code == 404
+    assert (await service.login("ada")).status_code == 403
+    await service.auth.leaving.finish()
+    rows = await service.auth.store.query("users", "admins")
+    assert [row.sk for row in rows] == [await service.user_id("boss")]

@@ -125,6 +125,64 @@ async def test_a_change_that_changes_nothing_ends_no_sign_in(service: Service) -
     assert (await service.me(token)).status_code == 200
 
 
+def without_sessions(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the store takes everything but ends of sign-ins."""
+    write = service.auth.store.write
+
+    async def write_but_no_end(*writes: Any) -> None:
+        if any(one.key.table == "sessions" and one.key.pk == "revoked" for one in writes):
+            raise StoreUnavailable("away")
+        await write(*writes)
+
+    monkeypatch.setattr(service.auth.store, "write", write_but_no_end)
+
+
+async def revoked(service: Service) -> int:
+    answer = await service.http.get("/revocations", headers=service.as_service)
+    return len(answer.json()["revoked"])
+
+
+async def test_a_change_that_broke_off_ends_the_sign_ins_when_it_is_repeated(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await service.admin_token()
+    await service.register("ada")
+    await patch(service, "ada", role="admin")
+    token = await service.token("ada")
+    before = await revoked(service)
+    with monkeypatch.context() as away:
+        without_sessions(service, away)
+        assert (await patch(service, "ada", role="user")).status_code == 503
+    assert await revoked(service) == before
+    assert (await patch(service, "ada", role="user")).status_code == 204
+    assert await revoked(service) == before + 1
+    assert (await service.me(token)).status_code == 401
+    fresh = await service.token("ada")
+    assert (await patch(service, "ada", role="user")).status_code == 204
+    assert (await service.me(fresh)).status_code == 200
+
+
+async def test_a_password_change_that_broke_off_ends_the_sign_ins_by_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await service.token("ada")
+    with monkeypatch.context() as away:
+        without_sessions(service, away)
+        body = {"old": service.password, "new": "babbage 1791"}
+        headers = service.as_person(token)
+        answer = await service.http.post("/password", json=body, headers=headers)
+        assert answer.status_code == 503
+    await service.auth.sessions.finish()
+    assert (await service.me(token)).status_code == 200, "whoever changes it may be at it"
+    await service.clock.advance(30)
+    await service.auth.sessions.finish()
+    assert (await service.me(token)).status_code == 401
+    fresh = str((await service.login("ada", "babbage 1791")).json()["access_token"])
+    await service.clock.advance(30)
+    await service.auth.sessions.finish()
+    assert (await service.me(fresh)).status_code == 200
+
+
 async def test_the_book_says_who_did_what_when_and_from_where(service: Service) -> None:
     token = await service.token("ada")
     await service.clock.advance(60)
