@@ -30,7 +30,7 @@ LONGEST_SLEEP_SECONDS = 16.0
 """Inside the library, which takes a connection for dead that says nothing for a minute."""
 
 GUILD_READY_SECONDS = 0.3
-"""How long after the last guild the library calls itself ready; nothing here waits for all."""
+"""How long after the last server the library calls itself ready; `catching_up` knows late ones."""
 
 FATAL_CLOSES = {4004, 4010, 4011, 4012, 4013, 4014}
 PERMISSIONS = 326417632320
@@ -82,7 +82,9 @@ class Ears(Protocol):
     """Who is told what happens in Discord."""
 
     async def ready(self, client: "BotClient") -> None: ...
-    async def arrived(self, client: "BotClient", own: discord.ClientUser) -> None: ...
+    async def arrived(self, client: "BotClient") -> None: ...
+    async def guild_came(self, guild_id: int) -> None: ...
+    def guild_went(self, guild_id: int) -> None: ...
     def resumed(self) -> None: ...
     def away(self) -> None: ...
     async def heard(self, message: discord.Message, own: discord.ClientUser) -> None: ...
@@ -172,8 +174,19 @@ class BotClient(discord.Client):
 
     async def on_ready(self) -> None:
         """A new session, which knows nothing of what was before it."""
-        assert self.user is not None
-        await self._ears.arrived(self, self.user)
+        await self._ears.arrived(self)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """A server of ours is there."""
+        await self._ears.guild_came(guild.id)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """A server is there; one of ours that comes late may look like a new one."""
+        await self._ears.guild_came(guild.id)
+
+    async def on_guild_unavailable(self, guild: discord.Guild) -> None:
+        """Discord has lost a server for a while."""
+        self._ears.guild_went(guild.id)
 
     async def on_resumed(self) -> None:
         """The session goes on, and nothing was missed."""

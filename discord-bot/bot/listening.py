@@ -13,6 +13,7 @@ from bot.chat import buttons
 from bot.chat.ask import QuestionId, parse_question_id
 from bot.chat.cog import Chat
 from bot.chat.delivery import Delivery, Gone, Undelivered
+from bot.chat.hearing import may_use
 from bot.client import BotClient
 from bot.memory import Memory
 from bot.platform import Platform, Verdict
@@ -48,9 +49,17 @@ class Listener:
                 log.warning("commands.not_synced", code=refusal.code)
             self._synced = True
 
-    async def arrived(self, client: BotClient, own: discord.ClientUser) -> None:
+    async def arrived(self, client: BotClient) -> None:
         """A new session began."""
-        await self.catch_up.arrive(client, own)
+        await self.catch_up.arrive(client)
+
+    async def guild_came(self, guild_id: int) -> None:
+        """A server is there."""
+        await self.catch_up.guild_came(guild_id)
+
+    def guild_went(self, guild_id: int) -> None:
+        """A server is lost for a while."""
+        self.catch_up.guild_went(guild_id)
 
     def resumed(self) -> None:
         """The session went on."""
@@ -81,6 +90,9 @@ class Listener:
         kind, ask_id = press
         question = parse_question_id(ask_id)
         if question is None:
+            return
+        if kind != "stop" and not may_use(interaction, self.chat.rules):
+            await interaction.response.send_message(texts.NOT_HERE, ephemeral=True)
             return
         match kind:
             case "stop":
@@ -128,7 +140,7 @@ class Listener:
     ) -> None:
         client = interaction.client
         assert client.user is not None
-        home = client.get_partial_messageable(question.home_id)
+        home = client.get_partial_messageable(question.home_id, guild_id=interaction.guild_id)
         try:
             message = await home.fetch_message(question.message_id)
         except discord.HTTPException:
@@ -142,7 +154,7 @@ class Listener:
             message,
             client.user,
             target=question.channel_id,
-            round_=question.round + 1,
+            round_=interaction.id,
             options=options,
         )
 

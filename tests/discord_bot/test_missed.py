@@ -1,12 +1,15 @@
 """What is written while the bot is away is answered once it is back, and only once."""
 
+import asyncio
 from typing import Any
 
 import anyio
 import pytest
 
 import bot.catching_up
-from rehearsal.discord import Channel
+import bot.chat.delivery
+from rehearsal.discord import Channel, DiscordFault
+from rehearsal.discord.sessions import Session
 
 
 async def away(world: Any) -> None:
@@ -153,3 +156,75 @@ async def test_a_memory_older_than_what_happened_doubles_nothing(world: Any, end
     await world.start_bot()
     await anyio.sleep(0.5)
     await only(world, channel, 2)
+
+
+async def test_a_second_session_during_the_reading_is_read_for_too(world: Any) -> None:
+    """What comes between two sessions into a place that was read already is in neither."""
+    discord = world.discord
+    channel = await known(world)
+    await away(world)
+    slow = f"/channels/{channel.id}/messages"
+    discord.faults.add([DiscordFault(kind="slow", seconds=1.5, method="GET", path=slow, times=1)])
+    discord.say(discord.grace, discord.general, f"@{discord.bot.name} hello from grace")
+    await world.start_bot()
+    await world.until(
+        lambda: any(
+            call.method == "GET" and f"/channels/{discord.general.id}/messages" in call.path
+            for call in discord.calls
+        )
+    )
+    discord.forget_sessions()
+    discord.drop_gateway(4000)
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello from ada")
+    await world.until(lambda: len(discord.threads(discord.general)) == 2)
+    for thread in discord.threads(discord.general):
+        await only(world, thread, 1)
+
+
+async def test_a_server_that_comes_late_is_read_when_it_comes(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discord = world.discord
+    late = discord.add_guild("Late", discord.ada)
+    channel = discord.add_channel("far", guild=late)
+    await anyio.sleep(0.2)
+    await away(world)
+    discord.say(discord.ada, channel, f"@{discord.bot.name} hello")
+    at_once = Session.tell
+
+    def tell(self: Session, event: str, payload: dict[str, Any]) -> None:
+        if event == "GUILD_CREATE" and payload["name"] == late.name:
+            asyncio.get_running_loop().call_later(0.8, at_once, self, event, payload)
+        else:
+            at_once(self, event, payload)
+
+    monkeypatch.setattr(Session, "tell", tell)
+    await world.start_bot()
+    await world.until(lambda: discord.threads(channel))
+    await only(world, discord.threads(channel)[0], 1)
+
+
+async def test_connections_that_break_while_reading_lose_nothing(world: Any) -> None:
+    discord = world.discord
+    await away(world)
+    for person in (discord.ada, discord.grace):
+        discord.say(person, discord.general, f"@{discord.bot.name} hello from {person.name}")
+    discord.faults.add([DiscordFault(kind="reset", method="GET", path="/members/", times=2)])
+    await world.start_bot()
+    await world.until(lambda: len(discord.threads(discord.general)) == 2)
+    await world.until(lambda: not world.bot.memory._held)
+
+
+async def test_a_place_that_cannot_be_read_for_minutes_is_read_later(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.catching_up, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(bot.chat.delivery, "PERSISTENT_TRIES", 2)
+    discord = world.discord
+    await away(world)
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello")
+    path = f"/channels/{discord.general.id}/messages"
+    fault = DiscordFault(kind="error", status=503, method="GET", path=path, times=4)
+    discord.faults.add([fault])
+    await world.start_bot()
+    await only(world, await world.thread(), 1)
