@@ -15,9 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from brain.api.deps import TheBrain, TheCaller
 from brain.api.jobs import Accepted
 from brain.api.said import doors_told, opened_told
-from brain.api.visiting import ConversationId, UserId, learn_links, visit
+from brain.api.visiting import ConversationId, UserId, learn_links, person_named, visit
 from brain.chat.admission import Caller, new_ask_id
-from brain.chat.identities import with_prefix
 from brain.chat.under_way import UnderWay, first_asks, under_way_in
 from brain.context.conversation import DISCORD_PREFIX, Conversation, title_of
 from brain.context.search import search
@@ -163,7 +162,7 @@ async def summarize(
 async def _whose(caller: Caller, brain: Brain, user_id: str | None) -> str | None:
     if not caller.is_operator or user_id is None:
         return caller.user_id or None
-    return (await brain.identities.resolve(with_prefix(user_id))).user_id
+    return (await person_named(user_id, caller, brain)).user_id
 
 
 async def _order(

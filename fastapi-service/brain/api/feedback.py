@@ -12,9 +12,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from brain.api.deps import TheBrain, TheCaller
+from brain.api.visiting import person_named
 from brain.chat.admission import Caller
 from brain.chat.errors import UnknownAsk
-from brain.chat.identities import with_prefix
 from brain.jobs.job import Job
 from brain.people.feedback import Rated, Verdict
 from brain.wiring import Brain
@@ -76,7 +76,7 @@ async def _person(user_id: str | None, caller: Caller, brain: Brain) -> str:
         return caller.user_id
     if not user_id:
         raise InvalidRequest("Please correct `user_id`: say for whom this is.")
-    return (await brain.identities.resolve(with_prefix(user_id))).user_id
+    return (await person_named(user_id, caller, brain)).user_id
 
 
 def _request_id(vote: Vote, caller: Caller) -> str:

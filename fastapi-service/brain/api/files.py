@@ -8,10 +8,10 @@ from starlette.responses import FileResponse
 
 from brain.api.deps import TheBrain, TheCaller, caller_of
 from brain.api.multipart import SentFile
+from brain.api.visiting import person_named
 from brain.artifacts.errors import DiskFailed, FileTooLarge
 from brain.artifacts.keeping import Kept, NoSuchFile
-from brain.chat.admission import AccountDisabled, Caller
-from brain.chat.identities import with_prefix
+from brain.chat.admission import Caller
 from brain.wiring import Brain
 from shared.clock import iso
 from shared.errors import Forbidden
@@ -91,10 +91,7 @@ async def _owner(caller: Caller, user_id: str | None, brain: Brain) -> str:
         return caller.user_id
     if user_id is None:
         return SERVICE
-    person = await brain.identities.resolve(with_prefix(user_id))
-    if brain.verifier.is_disabled(person.user_id):
-        raise AccountDisabled
-    return person.user_id
+    return (await person_named(user_id, caller, brain)).user_id
 
 
 async def _found(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from brain.api.deps import TheBrain, TheCaller
-from brain.api.visiting import learn_links, learn_links_now
+from brain.api.visiting import learn_links, learn_links_now, person_named
 from brain.budget.ledger import Tier
 from brain.chat.admission import Caller
 from brain.chat.identities import Person, with_prefix
@@ -67,18 +67,28 @@ async def history(
 
 @router.delete("/{user_id}", dependencies=[Depends(learn_links_now)])
 async def forget(user_id: UserId, caller: TheCaller, brain: TheBrain) -> dict[str, Any]:
-    """Forget me: everything but the account itself, which the auth service keeps."""
-    person = await _person(user_id, caller, brain)
-    return {"deleted": asdict(await brain.forgetting.forget(person.user_id))}
+    """
+    Forget me: everything but the account itself, which the auth service keeps.
+
+    Also of somebody who is disabled: the auth service asks for it when it removes them.
+    """
+    _check(user_id, caller)
+    if user_id != caller.user_id:
+        user_id = (await brain.identities.resolve(with_prefix(user_id))).user_id
+    return {"deleted": asdict(await brain.forgetting.forget(user_id))}
 
 
 async def _person(user_id: str, caller: Caller, brain: Brain) -> Person:
     """Whom `user_id` means, if that is the caller's business. Raises `Forbidden`."""
+    _check(user_id, caller)
     if user_id == caller.user_id:
         return Person(user_id, is_admin=caller.role == "admin")
-    if not caller.is_operator:
+    return await person_named(user_id, caller, brain)
+
+
+def _check(user_id: str, caller: Caller) -> None:
+    if user_id != caller.user_id and not caller.is_operator:
         raise Forbidden("You may see and change only what is your own.")
-    return await brain.identities.resolve(with_prefix(user_id))
 
 
 async def _tier(person: Person, brain: Brain) -> Tier:

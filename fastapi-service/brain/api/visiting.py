@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 
 from brain.api.deps import TheBrain, TheCaller
-from brain.chat.admission import Caller
+from brain.chat.admission import AccountDisabled, Caller
 from brain.chat.identities import OWN_SECONDS, Person, with_prefix
 from brain.context.conversation import DISCORD_PREFIX, in_discord, key_of
 from brain.wiring import Brain
@@ -34,7 +34,7 @@ async def visit(conversation_id: str, caller: Caller, brain: Brain, user_id: str
     if caller.kind == "service":
         named, person = in_discord(conversation_id), None
         if user_id is not None:
-            found = await brain.identities.resolve(with_prefix(user_id))
+            found = await person_named(user_id, caller, brain)
             person = None if found.is_admin else found.user_id
     elif caller.is_operator:
         named, person = key_of(conversation_id, user_id=user_id or caller.user_id), None
@@ -62,7 +62,21 @@ async def person_for(caller: Caller, brain: Brain, user_id: str | None) -> Perso
         return Person(caller.user_id, is_admin=caller.role == "admin")
     if user_id is None:
         raise InvalidRequest("Please correct `user_id`: field required.")
-    return await brain.identities.resolve(with_prefix(user_id))
+    return await person_named(user_id, caller, brain)
+
+
+async def person_named(user_id: str, caller: Caller, brain: Brain) -> Person:
+    """
+    Whom `user_id` means, after links were followed.
+
+    Raises `AccountDisabled` where a service calls for somebody who is disabled; an operator may
+    look at what is theirs.
+    """
+    person = await brain.identities.resolve(with_prefix(user_id))
+    is_disabled = person.is_disabled or brain.verifier.is_disabled(person.user_id)
+    if is_disabled and caller.kind == "service":
+        raise AccountDisabled
+    return person
 
 
 async def _learn(request: Request, caller: Caller, brain: Brain, *, at_most_every: float) -> None:

@@ -187,7 +187,7 @@ class Admission:
         if not ask.user_id:
             raise InvalidRequest("Please correct `user_id`: field required.")
         person = await self._identities.resolve(with_prefix(ask.user_id))
-        if self._verifier.is_disabled(person.user_id):
+        if person.is_disabled or self._verifier.is_disabled(person.user_id):
             raise AccountDisabled
         return person
 

@@ -4,7 +4,7 @@ Which account a Discord person belongs to.
 A person from Discord is `discord:<snowflake>` until they link an account; the auth service knows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import structlog
@@ -29,15 +29,17 @@ PREFIX = "discord:"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks, after links were followed."""
+    """Who asks, after links were followed; a disabled person is no admin."""
 
     user_id: str
     is_admin: bool = False
+    is_disabled: bool = False
 
 
 class _Identity(BaseModel):
     user_id: str
     role: str = "user"
+    disabled: bool = False
 
 
 class _Method(BaseModel):
@@ -60,13 +62,20 @@ class Identities:
         self._down_until = 0.0
 
     async def resolve(self, user_id: str) -> Person:
-        """The account linked to a Discord person, or `user_id` itself when there is none."""
+        """
+        The account linked to a Discord person, or `user_id` itself when there is none.
+
+        While auth is away the last answer holds, but nobody is an admin by one older than a minute.
+        """
         snowflake = user_id.removeprefix(PREFIX)
         if snowflake == user_id or not _is_snowflake(snowflake):
             return Person(user_id)
         now = self._clock.monotonic()
         until, known = self._known.get(user_id, (0.0, Person(user_id)))
-        if now < until or now < self._down_until:
+        if now < until:
+            return known
+        known = replace(known, is_admin=False)
+        if now < self._down_until:
             return known
         try:
             person = await self._ask(user_id, snowflake)
@@ -133,7 +142,11 @@ class Identities:
                 return Person(user_id)
             raise
         identity = _Identity.model_validate(answer)
-        return Person(identity.user_id, is_admin=identity.role == "admin")
+        return Person(
+            identity.user_id,
+            is_admin=identity.role == "admin" and not identity.disabled,
+            is_disabled=identity.disabled,
+        )
 
 
 def with_prefix(user_id: str) -> str:

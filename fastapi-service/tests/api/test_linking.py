@@ -25,6 +25,8 @@ class Accounts:
 
     links: dict[str, str] = field(default_factory=dict)
     """Discord id → account."""
+    about: dict[str, Any] = field(default_factory=lambda: {"role": "user"})
+    """What else is told of every account."""
     url: str = ""
     asked: int = 0
 
@@ -33,7 +35,7 @@ class Accounts:
         if account is None:
             error = {"code": "not_found", "message": "It is not linked.", "retryable": False}
             return web.json_response({"error": error}, status=404)
-        return web.json_response({"user_id": account, "role": "user"})
+        return web.json_response({"user_id": account, **self.about})
 
     async def methods(self, request: web.Request) -> web.Response:
         self.asked += 1
@@ -396,6 +398,39 @@ async def test_a_row_whose_file_is_gone_does_not_stop_the_move(
         accounts.links["1"] = "anna"
         await anna.get("/api/conversations")
         assert await left_of(platform) == []
+
+
+@pytest.mark.parametrize("learned", ["with the link", "from the list"])
+async def test_a_disabled_admin_can_do_nothing_through_the_bot_but_be_forgotten(
+    start: Any, accounts: Accounts, learned: str
+) -> None:
+    accounts.links["1"] = "anna"
+    accounts.about = {"role": "admin", "disabled": learned == "with the link"}
+    async with people(start, accounts) as (platform, bot, _):
+        answered = await say(bot, "Bert's secret", "88", user_id="2", user_name="Bert")
+        if learned == "from the list":
+            platform.brain.verifier.revoke([], disabled_users=["anna"])
+        vote = {"request_id": answered["request_id"], "user_id": "1", "verdict": "bad"}
+        answers = [
+            await bot.post(
+                "/api/discord/message",
+                json={"conversation_id": "77", "text": QUESTION, "user_id": "1"},
+            ),
+            await bot.get("/api/conversations?user_id=1"),
+            await bot.get("/api/conversations/88?user_id=1"),
+            await bot.delete("/api/conversations/88?user_id=1"),
+            await bot.post("/api/conversations/88/summarize?user_id=1"),
+            await bot.post(
+                "/api/conversations/c/attach?user_id=1", json={"discord_conversation_id": "77"}
+            ),
+            await bot.get("/api/user/1"),
+            await bot.post("/api/feedback", json=vote),
+        ]
+        assert [one.status_code for one in answers] == [403] * len(answers)
+        assert (await bot.get("/api/conversations/88?user_id=2")).status_code == 200
+        assert (await bot.delete("/api/user/1")).status_code == 200
+        async with platform.http(platform.token("root", role="admin")) as admin:
+            assert (await admin.get("/api/user/1/history")).status_code == 200
 
 
 def test_preferences_of_the_account_win_and_route_and_model_are_one_choice() -> None:
