@@ -8,7 +8,9 @@ import streamlit as st
 from ui import discord, session, trouble
 from ui.parts import parts
 
-NO_SIDEBAR = "<style>[data-testid=stSidebar] { display: none; }</style>"
+NO_SIDEBAR = """<style>
+[data-testid=stSidebar], [data-testid=stExpandSidebarButton] { display: none; }
+</style>"""
 """Streamlit keeps that of a person who logged out, without anything in it."""
 
 Registration = Literal["open", "invite", "closed"]

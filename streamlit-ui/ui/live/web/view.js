@@ -9,7 +9,7 @@ import { troubleOf } from "./wording.js";
 
 const NEAR_BOTTOM_PX = 80;
 const ROUNDING_PX = 2;
-const HANDS = ["wheel", "touchmove", "keydown", "pointerdown"];
+const HANDS = ["wheel", "touchmove", "keydown", "focusin", "pointerdown"];
 const HAND_MS = 1_000; // a move is drawn later on a slow machine
 const DRAW_MS = 50; // drawing costs far more than receiving, and nobody reads faster
 const HIDDEN_DRAW_MS = 500;
@@ -176,16 +176,18 @@ class Bottom {
   constructor(root) {
     this._host = root.host ?? root;
     this._near = true;
-    this._top = this._moved = 0;
+    this._top = this._moved = this._height = 0;
     this._hand = (event) => this._byHand(event) && (this._moved = performance.now());
     this._grown = new ResizeObserver(() => this.keep());
     this._scrolled = () => {
       const { scrollHeight, scrollTop, clientHeight } = this._area;
       const left = scrollHeight - scrollTop - clientHeight;
-      const byHand = performance.now() - this._moved < HAND_MS; // or by a page that is drawn anew
+      // Nobody, but a page that is drawn anew, moves it without a hand while its height changes.
+      const byHand = performance.now() - this._moved < HAND_MS || scrollHeight === this._height;
       if (byHand && scrollTop < this._top && left > ROUNDING_PX) this._near = false;
       else if (left < NEAR_BOTTOM_PX) this._near = true;
       this._top = scrollTop;
+      this._height = scrollHeight;
     };
   }
 
