@@ -1,7 +1,8 @@
 """
 Who did what to which account, when and from where: kept for ninety days, for operators.
 
-    auth_audit    events / <ms since 1970>-<number>-<random>     one event
+    auth_audit    events          / <ms since 1970>-<number>-<random>     one event
+                  about:<user_id> / the same                              where to find it again
 
 Nothing here is a secret, and no name that somebody typed: people type passwords into the wrong
 field.
@@ -16,13 +17,15 @@ import structlog
 
 from shared.clock import Clock
 from shared.errors import StoreUnavailable
-from shared.store import Delete, Key, Put, Store
+from shared.store import MAX_WRITES, Delete, Key, Put, Store
 
 log = structlog.get_logger(__name__)
 TABLE = "auth_audit"
 EVENTS = "events"
 KEPT_SECONDS = 90 * 24 * 3600.0
-PAGE = 500
+FORGOTTEN_AT_ONCE = MAX_WRITES // 2
+"""Events removed in one transaction: two rows each."""
+
 REFUSALS_A_MINUTE = 60
 """Refused sign-ins written down; of more, in a storm of guesses, only the number is told."""
 
@@ -74,9 +77,12 @@ class Audit:
         event = Event(self._clock.now(), what, by.who, about, by.address, detail)
         self._number = (self._number + 1) % 1_000_000
         order = f"{round(event.at * 1000):015d}-{self._number:06d}-{uuid4().hex[:8]}"
-        row = Key(TABLE, EVENTS, order)
+        until = event.at + KEPT_SECONDS
+        writes = [Put(Key(TABLE, EVENTS, order), asdict(event), expires_at=until)]
+        if about is not None and what != "account.deleted":  # which stays, and names nobody
+            writes.append(Put(_about(about, order), {}, expires_at=until))
         try:
-            await self._store.write(Put(row, asdict(event), expires_at=event.at + KEPT_SECONDS))
+            await self._store.write(*writes)
         except StoreUnavailable as down:
             log.warning("audit.lost", what=what, reason=down.reason)
 
@@ -103,9 +109,11 @@ class Audit:
 
     async def forget(self, user_id: str) -> None:
         """Remove what is about an account that is no more; the ids of others' acts stay."""
-        after: str | None = None
-        while rows := await self._store.query(TABLE, EVENTS, limit=PAGE, after=after):
-            for row in rows:
-                if row.item["about"] == user_id:
-                    await self._store.write(Delete(Key(TABLE, EVENTS, row.sk)))
-            after = rows[-1].sk
+        partition = _about(user_id, "").pk
+        while rows := await self._store.query(TABLE, partition, limit=FORGOTTEN_AT_ONCE):
+            both = [(Key(TABLE, EVENTS, row.sk), _about(user_id, row.sk)) for row in rows]
+            await self._store.write(*(Delete(key) for keys in both for key in keys))
+
+
+def _about(user_id: str, order: str) -> Key:
+    return Key(TABLE, f"about:{user_id}", order)

@@ -7,7 +7,8 @@ An account goes, and the person is forgotten everywhere.
 
 The row stands until all is done, and what a crash or a brain that is away interrupted is finished
 later. The brain is asked a second time because for a while it could still take a message for this
-person: it hears of ended sign-ins within ten seconds and remembers links for sixty.
+person: it hears of ended sign-ins within ten seconds and remembers links for sixty. What the audit
+tells about them goes then, too: there may be much of it, and nobody should wait for that.
 """
 
 from collections.abc import Awaitable, Callable
@@ -92,13 +93,13 @@ class Leaving:
             if await self._repository.user(user_id) is not None:
                 await self._clear(user_id)
             if self._clock.now() - since >= SETTLED_AFTER_SECONDS:
+                await self._audit.forget(user_id)  # a storm of guesses may have filled it
                 await self._forget(user_id)
                 await self._repository.left(user_id)
 
     async def _clear(self, user_id: str) -> None:
         await self._sessions.end_all(user_id)
         await self._keys.revoke_all(user_id)
-        await self._audit.forget(user_id)
         await self._repository.remove(user_id)
 
 

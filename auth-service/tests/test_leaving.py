@@ -212,3 +212,31 @@ async def test_an_account_that_is_being_removed_is_let_in_by_nobody(service: Ser
     await service.auth.leaving.finish()
     rows = await service.auth.store.query("users", "admins")
     assert [row.sk for row in rows] == [await service.user_id("boss")]
+
+
+async def test_who_leaves_waits_for_nothing_that_others_did(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await service.token("ada")
+    for _ in range(7):
+        await service.login("ada", "a wrong guess")
+    await service.token("eve")
+    user_id = await service.user_id("ada")
+    read: list[tuple[str, str]] = []
+    query = service.auth.store.query
+
+    async def noted(table: str, pk: str, **how: Any) -> Any:
+        read.append((table, pk))
+        return await query(table, pk, **how)
+
+    with monkeypatch.context() as watched:
+        watched.setattr(service.auth.store, "query", noted)
+        await leave(service, token)
+        assert "auth_audit" not in {table for table, _ in read}
+        await service.clock.advance(90)
+        await service.auth.leaving.finish()
+    assert {pk for table, pk in read if table == "auth_audit"} == {f"about:{user_id}"}
+    events = (await service.http.get("/audit", headers=service.as_service)).json()["events"]
+    eve = await service.user_id("eve")
+    assert [event["about"] for event in events] == [user_id, eve, eve]
+    assert await query("auth_audit", f"about:{user_id}") == []
