@@ -41,6 +41,9 @@ TRIED_AGAIN = (401, 408, 429)
 """Refusals that say nothing of the request: a token being replaced, a body that came too slowly,
 the rate (Opcodes and Status Codes, HTTP)."""
 
+TOKEN_OVER = 50027
+"""The token of an interaction ended, which comes with 401 (JSON error codes)."""
+
 MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
 OF_AN_INTERACTION = re.compile(r"/(interactions|webhooks)/")
 """These do not count for the limit of the whole bot (documentation, Rate Limits, Global)."""
@@ -262,6 +265,8 @@ class Delivery:
                 log.info("discord.refused", what=what, code=refusal.code)
                 raise Gone(what) from refusal
             except discord.HTTPException as failure:
+                if failure.code == TOKEN_OVER:
+                    raise Gone(what) from failure
                 if failure.status < 500 and failure.status not in TRIED_AGAIN:
                     status, code = failure.status, failure.code
                     log.warning("discord.rejected", what=what, status=status, code=code)
