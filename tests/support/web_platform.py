@@ -15,7 +15,10 @@ SPEED = "4"
 LONG_STORY = " ".join(f"This is sentence {number} of a long story." for number in range(1, 1200))
 """About a minute at 240 pieces a second: nothing that is stopped ends by itself before."""
 
+WIDE_TABLE = "\n".join(["| a column " * 12 + "|", "|---" * 12 + "|", "| value " * 12 + "|"])
+
 REPLIES = {
+    r"\bwide table\b": f"Twelve columns:\n\n{WIDE_TABLE}\n",
     r"\blong story\b": LONG_STORY,
     r"\btable\b": "Two rows:\n\n| planet | moons |\n|---|---|\n| Earth | 1 |\n| Mars | 2 |\n",
     r"\bcircle\b": "The area is $A = \\pi r^2$, and in a line of its own:\n\n$$A = \\pi r^2$$\n",

@@ -34,6 +34,14 @@ def test_no_page_is_wider_than_a_phone(phone: Window) -> None:
         assert phone.too_wide_by() == 0, name
 
 
+def test_a_wide_table_is_pushed_sideways_by_itself(phone: Window) -> None:
+    answer = phone.ask_and_wait("A wide table, please")
+    expect(answer.get_by_role("cell", name="value").first).to_be_visible()
+    assert phone.too_wide_by() == 0
+    table = answer.locator("table")
+    assert table.evaluate("(table) => table.scrollWidth > table.clientWidth")
+
+
 def test_the_door_is_not_wider_than_a_phone(open_window: Open) -> None:
     window = open_window(phone=True)
     window.open()
