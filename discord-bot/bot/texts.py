@@ -25,6 +25,7 @@ NOT_SHOWN = "⚠️ This could not be shown as it should be. Regenerate asks it 
 CUT = "⚠️ I may not go on here. When an administrator allows it, Regenerate."
 MAY_NOT_WRITE = "I heard you in {}, but I may not write there. An administrator can allow it; \
 or ask me here."
+NOT_HERE = "This bot may not be used here, or not by you."
 NOT_ALLOWED = "This is for operators."
 TOO_LATE = "The question is gone, so it cannot be asked again."
 NO_WORDS = "The model had nothing to say. Regenerate asks it again."

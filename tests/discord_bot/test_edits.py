@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 import bot.chat.cog
+from rehearsal.discord import DiscordFault
 
 LONG = "".join(f"Line {number} of a long answer.\n" for number in range(150))
 
@@ -47,6 +48,36 @@ async def test_it_may_be_changed_more_than_once(world: Any) -> None:
         await world.until(lambda words=expected: words in world.own(channel)[0].content)
         await world.until(lambda: world.ended(channel))
     assert len(world.own(channel)) == 1
+
+
+async def test_regenerate_asks_anew_after_a_restart_too(world: Any) -> None:
+    _, channel = await answered(world, "hello")
+    first = world.ended(channel)[0]
+    world.discord.press(world.discord.ada, first, "Regenerate")
+    await world.answer(channel, 2)
+    await world.until(lambda: world.bot.chat.running == 0)
+    await world.kill("bot")
+    await world.until(lambda: not world.discord.connected)
+    await world.start_bot()
+    world.discord.press(world.discord.ada, first, "Regenerate")
+    await world.answer(channel, 3)
+    opened = await world.brain.shelf.open(f"discord:{channel.id}", reader=None, limit=50)
+    assert [one.role for one in opened.messages].count("assistant") == 3
+
+
+async def test_a_question_asked_twice_and_changed_has_an_end_to_each(world: Any) -> None:
+    question, channel = await answered(world, "hello")
+    await world.until(lambda: world.bot.chat.running == 0)
+    first = world.ended(channel)[0]
+    stalled = DiscordFault(kind="slow", seconds=0.5, method="PATCH", path="/messages/", times=2)
+    world.discord.faults.add([stalled])
+    for _ in range(2):
+        world.discord.press(world.discord.ada, first, "Regenerate")
+    await world.until(lambda: len(world.own(channel)) == 3)
+    world.discord.edit(question, "the short one")
+    await world.answer(channel, 3)
+    await world.until(lambda: world.bot.chat.running == 0)
+    assert ["short" in one.content for one in world.own(channel)] == [False, True, True]
 
 
 async def test_an_overtaken_question_keeps_its_answer(world: Any) -> None:

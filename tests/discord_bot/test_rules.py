@@ -54,6 +54,23 @@ async def test_elsewhere_and_for_others_it_is_silent(world: Any, what: str) -> N
     assert discord.threads(discord.general) == []
 
 
+async def test_who_may_not_ask_may_not_press_or_command_either(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, "hello")
+    answer = await world.answer(channel)
+    await restarted(world, discord_allowed_users=discord.grace.id)
+    pressed = discord.press(discord.ada, answer, "Regenerate")
+    await world.until(lambda: pressed.original and "not be used here" in pressed.original.content)
+    used = discord.slash(discord.ada, channel, "summarize", {})
+    await world.until(lambda: used.original and "not be used here" in used.original.content)
+    sure = {"sure": "yes, delete everything"}
+    used = discord.slash(discord.ada, channel, "forget", sure)
+    await world.until(lambda: used.original and "deleted" in used.original.content)
+    assert world.bot.chat.running == 0
+    assert len(world.ended(channel)) == 1
+
+
 async def test_a_reply_carries_what_it_replies_to(world: Any) -> None:
     discord = world.discord
     said = discord.say(discord.grace, discord.general, "Cats are better than dogs.")

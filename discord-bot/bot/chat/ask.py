@@ -65,6 +65,16 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody somewhere. `channel_id` is that of the parent where it is a thread."""
+
+    user_id: int
+    role_ids: Set[int]
+    guild_id: int | None
+    channel_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """The facts of one message. `channel_id` is that of the parent where it stands in a thread."""
 
@@ -119,28 +129,24 @@ def _ignored(heard: Heard, rules: Rules) -> str | None:
             "bots have talked enough here; a person must go on",
         ),
         (heard.empty and not heard.mentions_us, "there is nothing in it to answer"),
-        *_not_allowed(heard, rules),
     ]
-    return next((why for is_so, why in checks if is_so), None)
+    who = Who(heard.author_id, heard.role_ids, heard.guild_id, heard.channel_id)
+    return next((why for is_so, why in checks if is_so), not_allowed(who, rules))
 
 
-def _not_allowed(heard: Heard, rules: Rules) -> list[tuple[bool, str]]:
-    in_guild = heard.guild_id is not None
-    return [
-        (bool(rules.users) and heard.author_id not in rules.users, "DISCORD_ALLOWED_USERS"),
+def not_allowed(who: Who, rules: Rules) -> str | None:
+    """The setting that keeps them out there; None: they may."""
+    in_guild = who.guild_id is not None
+    checks = [
+        (rules.users and who.user_id not in rules.users, "DISCORD_ALLOWED_USERS"),
+        (rules.guilds and in_guild and who.guild_id not in rules.guilds, "DISCORD_ALLOWED_GUILDS"),
         (
-            bool(rules.guilds) and in_guild and heard.guild_id not in rules.guilds,
-            "DISCORD_ALLOWED_GUILDS",
-        ),
-        (
-            bool(rules.channels) and in_guild and heard.channel_id not in rules.channels,
+            rules.channels and in_guild and who.channel_id not in rules.channels,
             "DISCORD_ALLOWED_CHANNELS",
         ),
-        (
-            bool(rules.roles) and not rules.roles & heard.role_ids,
-            "DISCORD_ALLOWED_ROLES",
-        ),
+        (rules.roles and not rules.roles & who.role_ids, "DISCORD_ALLOWED_ROLES"),
     ]
+    return next((why for is_so, why in checks if is_so), None)
 
 
 def wants_cancel(text: str) -> bool:

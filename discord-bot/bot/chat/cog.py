@@ -142,6 +142,7 @@ class Chat:
         """
         Ask what `message` says, and show the answer in the channel `target`.
 
+        `round_`: another number for each time it is asked, whoever asks it and after a restart too.
         `missed`: an earlier process may have begun to show it. `instead_of`: an answer whose
         messages are written over.
         """

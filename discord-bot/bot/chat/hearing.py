@@ -5,7 +5,16 @@ from typing import Any
 
 import discord
 
-from bot.chat.ask import Heard, QuestionId, Where, cleaned, with_quote
+from bot.chat.ask import (
+    Heard,
+    QuestionId,
+    Rules,
+    Where,
+    Who,
+    cleaned,
+    not_allowed,
+    with_quote,
+)
 from bot.chat.attachments import Offered, sorted_out
 from shared.protocol import Ask, AskOptions
 
@@ -38,9 +47,7 @@ def facts_of(
         channel_id=place,
         guild_id=message.guild.id if message.guild else None,
         author_id=author.id,
-        role_ids={role.id for role in author.roles}
-        if isinstance(author, discord.Member)
-        else set(),
+        role_ids=_roles(author),
         is_self=author.id == own.id,
         is_bot=author.bot,
         mentions_us=_mentions(message, own.id),
@@ -49,6 +56,14 @@ def facts_of(
         empty=not (message.content.strip() or message.attachments),
         bots_in_a_row=bots_in_a_row,
     )
+
+
+def may_use(interaction: discord.Interaction[Any], rules: Rules) -> bool:
+    """Whether who pressed a button or gave a command there may be answered at all."""
+    channel, user = interaction.channel, interaction.user
+    place = channel.parent_id if isinstance(channel, discord.Thread) else interaction.channel_id
+    who = Who(user.id, _roles(user), interaction.guild_id, place)
+    return not_allowed(who, rules) is None
 
 
 def is_said(message: discord.Message) -> bool:
@@ -97,6 +112,10 @@ def ask_of(
         surface="discord",
     )
     return ask, complaints
+
+
+def _roles(user: discord.User | discord.Member) -> set[int]:
+    return {role.id for role in user.roles} if isinstance(user, discord.Member) else set()
 
 
 def _mentions(message: discord.Message, own_id: int) -> bool:

@@ -14,6 +14,7 @@ from discord import app_commands
 from bot import texts
 from bot.chat.cog import Chat
 from bot.chat.delivery import Gone, Undelivered
+from bot.chat.hearing import may_use
 from bot.commands.linking import add_link
 from bot.commands.orders import Orders, order_id
 from bot.commands.words import budget_lines, status_lines
@@ -30,6 +31,10 @@ REST_SECONDS = 10.0
 """How long a thread stays open for the ends of answers in it."""
 
 MAX_CHOICES = 25
+FOR_ALL = frozenset({"cancel", "forget", "status", "maintenance", "why"})
+"""Commands whose use no setting may take away: they cost nothing, and those for operators ask who
+gives them. Nobody needs leave to have their data deleted."""
+
 Interaction = discord.Interaction[Any]
 
 
@@ -99,9 +104,26 @@ class Commands:
         await self.answer(interaction, texts.BROKE)
 
 
+class _Tree(app_commands.CommandTree):
+    """The commands, for those who may use the bot."""
+
+    commands: Commands | None = None
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """Whether the command goes on; who is kept out is told so."""
+        name = str(dict(interaction.data or {}).get("name"))
+        assert self.commands is not None
+        if name in FOR_ALL or may_use(interaction, self.commands.chat.rules):
+            return True
+        if interaction.type is discord.InteractionType.application_command:
+            await interaction.response.send_message(texts.NOT_HERE, ephemeral=True)
+        return False
+
+
 def command_tree(client: discord.Client, commands: Commands | None) -> app_commands.CommandTree:
     """All commands; without `commands` only their descriptions, to be synced."""
-    tree = app_commands.CommandTree(client)
+    tree = _Tree(client)
+    tree.commands = commands
 
     def the() -> Commands:
         assert commands is not None
