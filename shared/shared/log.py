@@ -125,7 +125,8 @@ def _bridge_standard_logging(common: list[Processor], final: list[Processor], le
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    # At DEBUG libraries log what goes over the wire: texts, and headers with tokens.
+    root.setLevel(max(logging.getLevelNamesMapping()[level], logging.INFO))
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in SILENT:

@@ -80,6 +80,14 @@ def test_the_level_silences_what_is_below_also_in_libraries(
     assert [line["event"] for line in _lines(capsys)] == ["httpx.log"]
 
 
+def test_what_libraries_log_of_the_wire_is_never_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("brain", level="DEBUG")
+    structlog.get_logger().debug("a.b")
+    logging.getLogger("uvicorn.error").debug("< authorization: Bearer abc")
+    logging.getLogger("other").info("quiet")
+    assert [line["event"] for line in _lines(capsys)] == ["a.b", "other.log"]
+
+
 @pytest.mark.parametrize("library", [False, True])
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_traceback_shows_where_but_no_values(
