@@ -116,6 +116,9 @@ TABLE: dict[Route, Door] = {
     ("auth", "POST", "/link/proof"): services(
         201, body={"provider": "discord", "provider_user_id": "7"}
     ),
+    ("auth", "POST", "/link/maker"): services(
+        404, body={"provider": "discord", "provider_user_id": "7"}
+    ),
     ("auth", "POST", "/link/redeem"): services(
         404, body={"provider": "discord", "provider_user_id": "7"}
     ),

@@ -1,11 +1,13 @@
 """
 Which account an identity elsewhere belongs to, linked by a one-time code in either direction.
 
-    here ──▶ POST /link/code ──▶ person types /link CODE there ──▶ bot: POST /link/redeem
+    here ──▶ POST /link/code ──▶ person types /link CODE there ──▶ bot: POST /link/maker
+                                 person says that it is theirs ──▶ bot: POST /link/redeem
     there ─▶ bot: POST /link/proof ──▶ person types CODE here ───▶ POST /link-auth-method
 
-The code carries one half and whoever redeems it proves the other, so nobody links what is not
-theirs.
+The code carries one half and whoever redeems it proves the other. That both are one person's
+nothing proves: somebody may be talked into typing a stranger's code. So the bot names the account
+and asks first.
 """
 
 import re
@@ -15,7 +17,7 @@ import structlog
 
 from auth.audit import Audit, By
 from auth.codes import Code, Codes
-from auth.errors import CodeInvalid, NotALink, NotLinked, Unfit
+from auth.errors import CodeInvalid, LinkedElsewhere, NotALink, NotLinked, Unfit
 from auth.repository import Repository
 from auth.throttle import Throttle, Tries
 from auth.users import AuthMethod, User, check_display_name
@@ -68,22 +70,30 @@ class Links:
         item = {"provider_user_id": identity.provider_user_id, "name": _name(identity)}
         return await self._codes.make("identity", item, lives_seconds=CODE_SECONDS)
 
+    async def maker(self, code: str, identity: Identity) -> User:
+        """
+        The account that made the code, which stays good.
+
+        Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per identity.
+        """
+        user = await self._repository.user(await self._maker(code, identity))
+        if user is None:
+            raise CodeInvalid
+        owner = await self._repository.owner(identity.provider, identity.provider_user_id)
+        if owner not in (None, user.user_id):
+            raise LinkedElsewhere(identity.provider)
+        return user
+
     async def redeem(self, code: str, identity: Identity, *, by: By) -> str:
         """
         Link an identity with the account that made the code; returns the account's id.
 
         Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per identity.
         """
-        _check(identity)
-        tries = Tries(("redeem", identity.provider, identity.provider_user_id))
-        self._throttle.attempt(tries)
-        item = await self._codes.look("account", code)
-        if item is None:
-            raise CodeInvalid
-        self._throttle.forgive(tries)
+        user_id = await self._maker(code, identity)
         spending = self._codes.spend("account", code)
-        await self.join(str(item["user_id"]), identity, spending=spending, by=by)
-        return str(item["user_id"])
+        await self.join(user_id, identity, spending=spending, by=by)
+        return user_id
 
     async def attach(self, user: User, code: str, *, by: By) -> None:
         """
@@ -138,6 +148,16 @@ class Links:
         await self._repository.link(method, spending=spending)
         log.info("identity.linked", user_id=user_id, provider=method.provider)
         await self._audit.note("identity.linked", by, about=user_id, detail=method.provider)
+
+    async def _maker(self, code: str, identity: Identity) -> str:
+        _check(identity)
+        tries = Tries(("redeem", identity.provider, identity.provider_user_id))
+        self._throttle.attempt(tries)
+        item = await self._codes.look("account", code)
+        if item is None:
+            raise CodeInvalid
+        self._throttle.forgive(tries)
+        return str(item["user_id"])
 
 
 def _check(identity: Identity) -> None:

@@ -29,6 +29,14 @@ class Titled:
 
 
 @dataclass(frozen=True, slots=True)
+class Maker:
+    """An account, as its owner recognises it."""
+
+    username: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """Both, with the service token. Every call raises `BoundaryError` with a sentence to show."""
 
@@ -73,6 +81,12 @@ class Platform:
     async def forget(self, user_id: int) -> None:
         """Delete what the brain keeps about this person."""
         await self.brain.delete(f"/api/user/discord:{user_id}")
+
+    async def maker(self, code: str, user_id: int) -> Maker:
+        """Who made `code`, which this Discord person has typed; it stays good."""
+        body = {"code": code, "provider": "discord", "provider_user_id": str(user_id)}
+        told = await self.auth.post("/link/maker", json=body)
+        return Maker(told["username"], told["display_name"])
 
     async def link(self, code: str, user_id: int, name: str) -> None:
         """Connect this Discord person with the account that made `code`."""

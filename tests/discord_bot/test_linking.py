@@ -22,6 +22,22 @@ async def use(world: Any, person: Any, channel: Any = None, **options: Any) -> s
     return text
 
 
+async def connect(world: Any, person: Any, code: str, press: str = "Connect") -> str:
+    """What `/link code:` says once its question was answered."""
+    discord = world.discord
+    used = discord.slash(person, discord.general, "link", {"code": code})
+    await world.until(lambda: used.original and used.original.content)
+    if not used.original.components:
+        refused: str = used.original.content
+        return refused
+    asked = used.original.content
+    discord.press(person, used.original, press)
+    await world.until(lambda: used.original.content != asked)
+    assert used.original.components == []
+    said: str = used.original.content
+    return said
+
+
 class Account:
     """Somebody in the browser."""
 
@@ -70,8 +86,8 @@ async def code_of(account: Account) -> str:
 async def linked(world: Any, name: str = "ada1815") -> Account:
     """An account that is connected with Ada in Discord."""
     account = await signed_up(world, name)
-    said = await use(world, world.discord.ada, code=f" {await code_of(account)} ")
-    assert "connected" in said, said
+    said = await connect(world, world.discord.ada, f" {await code_of(account)} ")
+    assert "Your account is connected" in said, said
     return account
 
 
@@ -109,7 +125,7 @@ async def test_a_code_from_discord_is_typed_into_the_website(world: Any) -> None
 async def test_who_is_connected_already_is_told_so(world: Any) -> None:
     await linked(world)
     other = await signed_up(world, "somebodyelse")
-    said = await use(world, world.discord.ada, code=await code_of(other))
+    said = await connect(world, world.discord.ada, await code_of(other))
     assert said.startswith("⚠️")
     assert "already linked" in said
 
@@ -117,8 +133,21 @@ async def test_who_is_connected_already_is_told_so(world: Any) -> None:
 async def test_a_code_is_good_once(world: Any) -> None:
     account = await signed_up(world, "ada1815")
     code = await code_of(account)
-    assert "connected" in await use(world, world.discord.ada, code=code)
-    assert "not valid" in await use(world, world.discord.grace, code=code)
+    assert "Your account is connected" in await connect(world, world.discord.ada, code)
+    assert "not valid" in await connect(world, world.discord.grace, code)
+
+
+async def test_a_strangers_code_connects_nobody_who_does_not_know_the_account(world: Any) -> None:
+    discord = world.discord
+    stranger = await signed_up(world, "mallory_1")
+    code = await code_of(stranger)
+    asked = await use(world, discord.ada, code=code)
+    assert "the account **mallory\\_1**. Is it yours?" in asked
+    methods = (await stranger.auth("GET", "/me"))["auth_methods"]
+    assert [method["provider"] for method in methods] == ["password"], "nothing yet"
+    assert "Nothing was connected" in await connect(world, discord.ada, code, "Cancel")
+    methods = (await stranger.auth("GET", "/me"))["auth_methods"]
+    assert [method["provider"] for method in methods] == ["password"]
 
 
 @pytest.mark.parametrize("options", [{}, {"code": "ABCD-EFGH"}], ids=["code", "redeem"])

@@ -30,9 +30,17 @@ def linked(window: Window, platform: WebBox, person: str) -> None:
     window.page.get_by_role("button", name="Get a code").click()
     code = window.says(re.compile(r"^/link code:\S{6,}")).inner_text().split("code:")[1].strip()
     platform.act("slash", person=person, channel="general", command="link", options={"code": code})
+    until(lambda: questions(platform, person))
+    asked = questions(platform, person)[-1]
+    platform.act("press", person=person, channel="general", message=asked, button="Connect")
     until(lambda: any("account is connected" in each["text"] for each in seen(platform, person)))
     window.page.reload()
     window.says(re.compile("Linked with"))
+
+
+def questions(platform: WebBox, person: str) -> list[str]:
+    """Whether an account is theirs, as asked of a person: the messages."""
+    return [one["id"] for one in seen(platform, person) if "Is it yours?" in one["text"]]
 
 
 def seen(platform: WebBox, person: str, channel: str = "general") -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from auth.api.deps import ByPerson, ByService, Person, TheAuth, service_by
 from auth.api.shapes import (
+    CodeMaker,
     Created,
     IdentityOwner,
     LinkAuthMethod,
@@ -55,6 +56,14 @@ async def proof(body: Proof, auth: TheAuth) -> OneTimeCode:
         Identity(body.provider, body.provider_user_id, body.display_name)
     )
     return OneTimeCode(code=made.text, expires_in=made.expires_in)
+
+
+@for_services.post("/link/maker")
+async def maker(body: Redeem, auth: TheAuth) -> CodeMaker:
+    """Whose code this is, so that its redeemer can be asked first; it stays good."""
+    identity = Identity(body.provider, body.provider_user_id, body.display_name)
+    user = await auth.links.maker(body.code, identity)
+    return CodeMaker(username=user.username, display_name=user.display_name)
 
 
 @for_services.post("/link/redeem")

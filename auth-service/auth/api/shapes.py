@@ -204,6 +204,13 @@ class OneTimeCode(BaseModel):
     expires_in: int
 
 
+class CodeMaker(BaseModel):
+    """The account that a code would link an identity with."""
+
+    username: str
+    display_name: str
+
+
 class CreatedKey(BaseModel):
     """A new API key, shown this once."""
 

@@ -38,6 +38,7 @@ FOR_PEOPLE = {
 }
 FOR_SERVICES = {
     ("POST", "/link/proof"),
+    ("POST", "/link/maker"),
     ("POST", "/link/redeem"),
     ("GET", "/identities/discord/{provider_user_id}"),
     ("GET", "/revocations"),
@@ -57,6 +58,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/password": {"old": "lovelace 1815", "new": "babbage 1791"},
     "/link-auth-method": {"provider": "discord", "code": "AAAA2222"},
     "/link/proof": {"provider": "discord", "provider_user_id": "1042"},
+    "/link/maker": {"provider": "discord", "provider_user_id": "1042", "code": "AAAA2222"},
     "/link/redeem": {"provider": "discord", "provider_user_id": "1042", "code": "AAAA2222"},
     "/me": {"password": "lovelace 1815"},
     "/oauth/discord/sign-in": {"code": "AAAA2222", "verifier": "v" * 43},

@@ -164,3 +164,34 @@ async def test_a_wrong_field_is_named(service: Service, fields: dict[str, Any], 
 @pytest.mark.parametrize("code", ["", "AAAA", "a' OR 1=1", "ＡＡＡＡ２２２２", "ß" * 8, "A" * 200])
 async def test_what_cannot_be_a_code_is_refused_alike(service: Service, code: str) -> None:
     assert (await service.redeem(code)).status_code == 404
+
+
+async def maker(service: Service, code: str, identity: str = "1042") -> Any:
+    body = {"code": code, "provider": "discord", "provider_user_id": identity}
+    return await service.http.post("/link/maker", json=body, headers=service.as_service)
+
+
+async def test_whoever_redeems_a_code_can_be_told_first_whose_it_is(service: Service) -> None:
+    await service.register("ada", display_name="Ada L.")
+    code = await service.link_code(await service.token("ada"))
+    for _ in range(2):
+        told = await maker(service, code)
+        assert (told.status_code, told.json()) == (
+            200,
+            {"username": "ada", "display_name": "Ada L."},
+        )
+    assert (await owner(service)).status_code == 404
+    assert (await service.redeem(code)).status_code == 200
+    assert (await maker(service, code)).status_code == 404
+
+
+async def test_asking_whose_a_code_is_is_no_way_to_guess_one(service: Service) -> None:
+    statuses = [(await maker(service, "AAAA2222")).status_code for _ in range(6)]
+    statuses += [(await service.redeem("AAAA2222")).status_code for _ in range(6)]
+    assert statuses == [404] * 10 + [429] * 2
+
+
+async def test_an_identity_linked_elsewhere_is_told_before_it_is_asked(service: Service) -> None:
+    await service.redeem(await service.link_code(await service.token("ada")))
+    assert (await maker(service, await service.link_code(await service.token("ada")))).is_success
+    assert (await maker(service, await service.link_code(await service.token("eve")))).is_error

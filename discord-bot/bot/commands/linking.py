@@ -2,17 +2,19 @@
 `/link`: accounts and conversations.
 
     /link                    a code that is typed into the website
-    /link code:…             a code from the website
+    /link code:…             a code from the website: names the account, and asks first
     /link conversation:…     this place goes on with a conversation from the browser
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
 
-from bot.platform import Platform, Titled
+from bot.chat.delivery import Gone, Undelivered
+from bot.platform import Maker, Platform, Titled
 from shared.errors import BoundaryError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -23,11 +25,15 @@ MAX_CHOICES = 25
 MAX_NAME = 100
 """Characters of a choice (Discord's documentation, Application Command Option Choice)."""
 
+ASK_SECONDS = 600.0
+"""How long the question waits: as long as a code is good."""
+
 CONNECTED = "✅ Your account is connected: conversations, budget and files are the same everywhere."
 NONE_YET = (
     "⚠️ You have no conversation in the browser yet. If you have an account there, connect it with "
     "`/link` first."
 )
+NOT_CONNECTED = "Nothing was connected."
 NOT_HERE = "⚠️ Use this in a thread of mine or in direct messages."
 
 
@@ -53,9 +59,12 @@ def add_link(tree: app_commands.CommandTree, the: "Callable[[], Commands]") -> N
         async def work() -> str:
             if conversation is not None:
                 return await _attach(the().platform, interaction, conversation, shared=shared)
-            return await _connect(the().platform, interaction, code)
+            return await _code(the().platform, interaction)
 
-        await the().quietly(interaction, work)
+        if code is not None and conversation is None:
+            await _ask_first(the(), interaction, code.strip())
+        else:
+            await the().quietly(interaction, work)
 
     @link.autocomplete("conversation")
     async def conversations(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -71,11 +80,63 @@ def add_link(tree: app_commands.CommandTree, the: "Callable[[], Commands]") -> N
         ]
 
 
-async def _connect(platform: Platform, interaction: Interaction, code: str | None) -> str:
+async def _ask_first(commands: "Commands", interaction: Interaction, code: str) -> None:
+    """Anybody may have made the code: connect only when this person knows the account."""
+    await interaction.response.defer(ephemeral=True)
+    try:
+        maker = await commands.platform.maker(code, interaction.user.id)
+    except BoundaryError as failure:
+        await commands.answer(interaction, f"⚠️ {failure.message}")
+        return
+
+    async def call(_: discord.Client) -> None:
+        view = _Question(commands.platform, code)
+        await interaction.edit_original_response(content=question_about(maker), view=view)
+
+    with suppress(Gone, Undelivered):
+        await commands.orders.delivery.call("answer", call)
+
+
+def question_about(maker: Maker) -> str:
+    """What a person is asked before this account is connected."""
+    name = f"**{discord.utils.escape_markdown(maker.username)}**"
+    if maker.display_name != maker.username:
+        name += f" ({discord.utils.escape_markdown(maker.display_name)})"
+    return (
+        f"This code is from the account {name}. Is it yours? Whoever it belongs to gets all your "
+        "conversations and files from here, and keeps them. If somebody else gave you the code, "
+        "press Cancel."
+    )
+
+
+class _Question(discord.ui.View):
+    """Connect, or not. Forgotten by a restart, after which `/link code:` asks again."""
+
+    def __init__(self, platform: Platform, code: str) -> None:
+        super().__init__(timeout=ASK_SECONDS)
+        self._platform = platform
+        self._code = code
+
+    @discord.ui.button(label="Connect", style=discord.ButtonStyle.primary)
+    async def connect(self, press: Interaction, _: "discord.ui.Button[_Question]") -> None:
+        self.stop()
+        await press.response.defer()
+        try:
+            await self._platform.link(self._code, press.user.id, press.user.display_name)
+        except BoundaryError as failure:
+            said = f"⚠️ {failure.message}"
+        else:
+            said = CONNECTED
+        await press.edit_original_response(content=said, view=None)
+
+    @discord.ui.button(label="Cancel", style=discord.ButtonStyle.secondary)
+    async def cancel(self, press: Interaction, _: "discord.ui.Button[_Question]") -> None:
+        self.stop()
+        await press.response.edit_message(content=NOT_CONNECTED, view=None)
+
+
+async def _code(platform: Platform, interaction: Interaction) -> str:
     user = interaction.user
-    if code is not None:
-        await platform.link(code.strip(), user.id, user.display_name)
-        return CONNECTED
     made, seconds = await platform.proof(user.id, user.display_name)
     return (
         f"Your code is `{made}`. Sign in on the website, open **Account**, and type it below "
