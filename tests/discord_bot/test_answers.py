@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.discord import File
+from rehearsal.discord import File, May, Person
 
 CODE = "Here it is:\n\n```python\n" + "".join(f"x{n} = {n}\n" for n in range(500)) + "```\n\nDone."
 ENDLESS = "".join(f"Line {number} of a very long answer.\n" for number in range(700))
@@ -23,7 +23,7 @@ def replies() -> dict[str, str]:
         "the table": "| Name | Size |\n|---|---|\n| rnj-1 | 8 |\n| gpt-oss | 20 |",
         "the one word": "w" * 4500,
         "the endless one": ENDLESS,
-        "the loud one": "Hello @everyone and @here",
+        "the loud one": "Hello @everyone and @here, <@1> and <@&1>",
     }
 
 
@@ -71,15 +71,21 @@ async def test_an_answer_of_too_many_messages_ends_in_a_file(world: Any) -> None
 
 
 async def test_nobody_is_pinged(world: Any) -> None:
-    (message,) = await asked(world, "the loud one")
-    assert "@everyone" in message.content
-    assert not message.everyone
+    discord = world.discord
+    discord.state.people[1] = Person(1, "Somebody")
+    discord.deny(discord.general, May.SEND_MESSAGES_IN_THREADS)  # so that it is a reply
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} the loud one")
+    answer = await world.answer(discord.general)
+    assert answer.reply_to is not None
+    assert "@everyone and @here, <@1> and <@&1>" in answer.content
+    assert (answer.everyone, answer.mentions, answer.mention_roles) == (False, [], [])
 
 
 async def test_a_file_is_read(world: Any) -> None:
     notes = File("notes.txt", b"The cat is called Barnaby.")
     (message,) = await asked(world, "What does this file say?", notes)
     assert "⚠️" not in message.content
+    assert world.discord.fetched == ["notes.txt"]
 
 
 async def test_a_file_too_large_or_of_no_use_is_named_before_it_is_fetched(world: Any) -> None:
@@ -89,7 +95,7 @@ async def test_a_file_too_large_or_of_no_use_is_named_before_it_is_fetched(world
     await asked(world, "hello", *files)
     await world.until(lambda: any("larger than 10 MB" in one.content for one in world.own(channel)))
     assert any("song.mp3" in one.content for one in world.own(channel))
-    assert not any("/attachments/" in one.path for one in discord.calls)
+    assert discord.fetched == []
 
 
 async def test_a_file_that_comes_out_is_sent(world: Any) -> None:

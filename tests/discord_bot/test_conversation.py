@@ -53,23 +53,15 @@ async def test_what_is_not_meant_for_it_is_left_alone(world: Any) -> None:
 async def test_two_bots_do_not_talk_for_ever(world: Any) -> None:
     discord = world.discord
     other = discord.add_person("otherbot", bot=True)
-    channel = discord.dm_channel(discord.ada)
     discord.say(other, discord.general, f"@{discord.bot.name} hello")
     thread = await world.thread()
-    for number in range(1, 4):
+    for number in range(1, 5):
         await world.answer(thread, number)
         discord.say(other, thread, f"@{discord.bot.name} hello")
-    discord.dm(discord.ada, "hello")
-    await world.answer(channel)
-    assert len(world.ended(thread)) <= 4
-
-
-async def test_nobody_is_pinged_by_an_answer(world: Any) -> None:
-    discord = world.discord
-    discord.dm(discord.ada, "Repeat after me: @everyone and <@1>")
-    answer = await world.answer(discord.dm_channel(discord.ada))
-    assert not answer.everyone
-    assert answer.mentions == []
+    await world.until(lambda: "talked enough" in world.bot.chat.decision_in(thread.id).because)
+    assert len(world.own(thread)) == 4
+    discord.say(discord.ada, thread, "hello")
+    await world.answer(thread, 5)
 
 
 async def test_a_question_deleted_while_it_is_answered_is_stopped(world: Any) -> None:

@@ -92,6 +92,11 @@ class Discord:
         return list(self.state.calls)
 
     @property
+    def fetched(self) -> Sequence[str]:
+        """The names of the files that were read from the CDN, the last 20,000."""
+        return list(self.state.fetched)
+
+    @property
     def unhandled(self) -> list[str]:
         """`METHOD path` of requests the stand-in knows nothing of; a test should find none."""
         return self.state.unhandled

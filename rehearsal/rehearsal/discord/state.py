@@ -69,6 +69,7 @@ class State:
         self.sessions = Sessions()
         self.faults = DiscordFaults()
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+        self.fetched: deque[str] = deque(maxlen=KEPT_CALLS)
         self.unhandled: list[str] = []
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}

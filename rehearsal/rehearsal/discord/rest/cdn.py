@@ -23,6 +23,7 @@ class Cdn:
         found = self._state.files.get(int(text)) if text.isdecimal() else None
         if found is None or found.filename != request.match_info["name"]:
             raise web.HTTPNotFound(text="This content is no longer available.")
+        self._state.fetched.append(found.filename)
         headers = {
             "Content-Type": found.media_type,
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.filename)}",
