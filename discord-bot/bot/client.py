@@ -91,7 +91,9 @@ class Ears(Protocol):
     async def edited(self, message: discord.Message, own: discord.ClientUser) -> None: ...
     async def deleted(self, message_id: int) -> None: ...
     async def pressed(self, interaction: discord.Interaction[Any]) -> None: ...
-    async def reacted(self, payload: discord.RawReactionActionEvent, *, on: bool) -> None: ...
+    async def reacted(
+        self, client: "BotClient", payload: discord.RawReactionActionEvent, *, on: bool
+    ) -> None: ...
 
 
 def use_addresses(api_base: str, gateway_url: str) -> None:
@@ -216,16 +218,17 @@ class BotClient(discord.Client):
             await self._ears.deleted(message_id)
 
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
-        """Somebody reacted."""
+        """Somebody reacted; what others wrote is no answer of ours."""
         assert self.user is not None
-        if payload.user_id != self.user.id:
-            await self._ears.reacted(payload, on=True)
+        ours = payload.message_author_id in (None, self.user.id)
+        if ours and payload.user_id != self.user.id:
+            await self._ears.reacted(self, payload, on=True)
 
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
         """Somebody took a reaction back."""
         assert self.user is not None
         if payload.user_id != self.user.id:
-            await self._ears.reacted(payload, on=False)
+            await self._ears.reacted(self, payload, on=False)
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
         """A button or a menu; commands go to the tree."""

@@ -4,8 +4,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
+from anyio.abc import TaskGroup
 
 from bot import texts
 from bot.catching_up import CatchUp
@@ -37,16 +39,24 @@ class Listener:
     memory: Memory
     catch_up: CatchUp
     clock: Clock
+    tasks: TaskGroup
     _synced: bool = False
 
     async def ready(self, client: BotClient) -> None:
         """Signed in: messages go this way now, and people find our commands."""
         self.delivery.use(client)
         if not self._synced:
-            try:
-                await client.tree.sync()
-            except discord.HTTPException as refusal:
-                log.warning("commands.not_synced", code=refusal.code)
+            self.tasks.start_soon(self._sync, client)
+
+    async def _sync(self, client: BotClient) -> None:
+        """Discord may let it wait for minutes, during which everything else goes on."""
+        try:
+            await client.tree.sync()
+        except discord.HTTPException as refusal:
+            log.warning("commands.not_synced", code=refusal.code)
+        except Exception:  # the next life of the client tries again
+            log.exception("commands.not_synced")
+        else:
             self._synced = True
 
     async def arrived(self, client: BotClient) -> None:
@@ -108,9 +118,11 @@ class Listener:
                 await self._ask_again(interaction, question, AskOptions(model=model))
 
     async def _stop(self, interaction: discord.Interaction[Any], ask_id: str) -> None:
-        await interaction.response.defer()
         user_id = interaction.user.id
-        if self.chat.stop(ask_id, user_id, is_admin=False):
+        stopped = self.chat.stop(ask_id, user_id, is_admin=False)
+        with suppress(discord.HTTPException, aiohttp.ClientError, OSError):
+            await interaction.response.defer()
+        if stopped:
             return
         if await self.platform.is_admin(user_id) and self.chat.stop(ask_id, user_id, is_admin=True):
             return
@@ -158,12 +170,14 @@ class Listener:
             options=options,
         )
 
-    async def reacted(self, payload: discord.RawReactionActionEvent, *, on: bool) -> None:
+    async def reacted(
+        self, client: BotClient, payload: discord.RawReactionActionEvent, *, on: bool
+    ) -> None:
         """A thumb below an answer is a vote; taking it away takes the vote back."""
         verdict = THUMBS.get(str(payload.emoji.name))
         if verdict is None:
             return
-        ask_id = await self._rated(payload)
+        ask_id = await self._rated(client, payload, on=on)
         if ask_id is None:
             return
         for pause in (*VOTE_PAUSES_SECONDS, None):
@@ -178,8 +192,15 @@ class Listener:
                 log.info("vote.kept", verdict=verdict, on=on)
                 return
 
-    async def _rated(self, payload: discord.RawReactionActionEvent) -> str | None:
-        """Which answer the message is part of; older ones still say so by their buttons."""
+    async def _rated(
+        self, client: BotClient, payload: discord.RawReactionActionEvent, *, on: bool
+    ) -> str | None:
+        """
+        Which answer the message is part of; older ones still say so by their buttons.
+
+        Discord tells whose message it is when a thumb comes, not when it goes: then it may be
+        anybody's, and is asked for only once.
+        """
         ask_id = self.memory.answer_with(payload.message_id)
         if ask_id is not None:
             return ask_id
@@ -189,7 +210,7 @@ class Listener:
             return await place.fetch_message(payload.message_id)
 
         try:
-            message = await self.delivery.call("rated", fetch)
-        except (Gone, Undelivered):
+            message = await (self.delivery.call("rated", fetch) if on else fetch(client))
+        except (Gone, Undelivered, discord.HTTPException, aiohttp.ClientError, OSError):
             return None
         return next((asked for _, asked in buttons.presses_of(message)), None)

@@ -143,6 +143,7 @@ def _bot(settings: Settings, platform: Platform, tasks: TaskGroup, clock: Clock)
         memory=memory,
         catch_up=CatchUp(chat, delivery, memory, clock),
         clock=clock,
+        tasks=tasks,
     )
     commands = Commands(chat=chat, orders=orders, platform=platform)
     return Bot(settings, clock, link, chat, delivery, listener, commands, memory, Brake(clock))

@@ -167,3 +167,15 @@ async def test_a_broken_event_does_not_end_the_bot(world: Any) -> None:
     await world.until(lambda: discord.connected)
     discord.dm(discord.ada, "hello")
     await once(world, discord.dm_channel(discord.ada))
+
+
+async def test_the_bot_hears_while_discord_lets_its_commands_wait(world: Any) -> None:
+    discord = world.discord
+    await world.kill("bot")
+    await world.until(lambda: not discord.connected)
+    discord.faults.add(
+        [DiscordFault(kind="limit", method="PUT", path="/commands", retry_after=60.0, times=1)]
+    )
+    await world.start_bot()
+    discord.dm(discord.ada, "hello")
+    await once(world, discord.dm_channel(discord.ada))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rehearsal.discord import May
+from rehearsal.discord import DiscordFault, May
 
 
 async def test_an_answer_ends_without_its_file_where_files_are_refused(world: Any) -> None:
@@ -55,3 +55,16 @@ async def test_without_threads_the_answer_comes_in_the_channel(world: Any) -> No
     answer = await world.answer(discord.general)
     assert answer.reply_to is not None
     assert discord.threads(discord.general) == []
+
+
+async def test_stop_stops_although_discord_does_not_take_the_answer_to_the_button(
+    world: Any,
+) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    discord.dm(discord.ada, "count to 1100")
+    await world.until(lambda: world.own(channel))
+    discord.faults.add([DiscordFault(kind="reset", path="/callback", times=1)])
+    discord.press(discord.ada, world.own(channel)[0], "Stop")
+    await world.until(lambda: "🛑 Stopped." in world.own(channel)[-1].content)
+    assert discord.faults.left() == []

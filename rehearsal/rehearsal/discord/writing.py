@@ -180,9 +180,10 @@ def react(state: State, message: Message, person: Person, emoji: str, *, on: boo
     body: Json = {
         "user_id": str(person.id), "channel_id": str(channel.id), "message_id": str(message.id),
         "emoji": {"id": None, "name": emoji}, "burst": False, "type": 0,
-        "message_author_id": str(message.author.id),
     }  # fmt: skip
     body |= _where(channel)
+    if on:
+        body["message_author_id"] = str(message.author.id)
     if on and channel.guild is not None:
         member = state.guilds[channel.guild].members.get(person.id)
         if member is not None:
