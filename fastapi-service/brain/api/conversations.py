@@ -116,10 +116,10 @@ async def rename(
 ) -> dict[str, Any]:
     """Give it another title, for everybody who takes part."""
     there = await visit(conversation_id, caller, brain, user_id)
-    name = " ".join(body.title.split())
-    if not name:
+    title = title_of(body.title)
+    if not title:
         raise InvalidRequest("Please correct `title`: it is empty.")
-    title = await brain.shelf.rename(there.key, title_of(name), person=there.person)
+    await brain.shelf.rename(there.key, title, person=there.person)
     return {"conversation_id": conversation_id, "title": title}
 
 

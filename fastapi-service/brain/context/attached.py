@@ -72,16 +72,10 @@ class Attachings:
         await self._store.write(Delete(Key(TABLE, PARTITION, place)))
         known.pop(place, None)
 
-    async def detach_all(self, *, conversation: str | None = None, owner: str | None = None) -> int:
-        """Detach what goes on with this conversation, or with any of this person's."""
-        places = [
-            one.place
-            for one in (await self._all()).values()
-            if one.conversation == conversation or one.owner == owner
-        ]
-        for place in places:
-            await self.detach(place)
-        return len(places)
+    async def detach_all(self, conversation: str) -> None:
+        """Detach every thread that goes on with this conversation."""
+        for one in await self.of(conversation):
+            await self.detach(one.place)
 
     async def _all(self) -> dict[str, Attached]:
         if self._known is None:

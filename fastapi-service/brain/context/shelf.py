@@ -157,10 +157,9 @@ class Shelf:
             conversation.check_reader(reader)
         return conversation
 
-    async def rename(self, key: str, name: str, *, person: str | None) -> str:
+    async def rename(self, key: str, name: str, *, person: str | None) -> None:
         """
-        Call a conversation `name`, for everybody who takes part, or as its first question again
-        where that is empty; the title it has now.
+        Call a conversation `name`, for everybody who takes part.
 
         Raises `NotFound`, `ConversationForbidden` unless `person` began it or is None (operator).
         """
@@ -171,7 +170,6 @@ class Shelf:
         except ConditionFailed as gone:
             raise _nothing() from gone
         await self._in_lists(key, {*conversation.participants, conversation.owner or ""}, named)
-        return (await self.checked(key)).title
 
     async def closed_door(self, key: str, door: str) -> None:
         """The conversation is no longer used from `door`. Raises `NotFound`."""
@@ -194,7 +192,7 @@ class Shelf:
         people = {*conversation.participants, conversation.owner or ""} - {""}
         index: list[Write] = [Delete(Key(TABLE, _index(user), key)) for user in sorted(people)]
         await self._write_all([*index, Delete(Key(TABLE, key, HEADER))])
-        await self._attachings.detach_all(conversation=key)
+        await self._attachings.detach_all(key)
         # A conversation that begins anew counts from epoch 0; what stands later is a leftover.
         removed += await self._remove_all_but_header(key, after=_entries_of(1))
         return removed

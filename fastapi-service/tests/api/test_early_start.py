@@ -19,6 +19,7 @@ class Gate:
     def __init__(self) -> None:
         self.reached = anyio.Event()
         self.opened = anyio.Event()
+        self.writes = 0
         self.fails = False
         self.happens = False
         """Whether a write that fails has happened all the same."""
@@ -28,6 +29,7 @@ class Gate:
         write = platform.store.write
 
         async def held(*writes: Any) -> None:
+            self.writes += 1
             self.reached.set()
             await self.opened.wait()
             if self.happens or not self.fails:
@@ -91,10 +93,28 @@ async def test_a_question_that_is_not_taken_leaves_nothing_but_its_refusal(platf
             gate.opened.set()
             end = await client.end_of(ask_id)
         assert end["code"] == "store.unavailable"
+        await caught_up(client)
         assert of(client, ask_id) == ["failed"]
         assert spoken(platform) == 0
+        assert platform.brain.worker._works == {}
         again = await client.end_of(await client.ask("hello again", options=PIN))
     assert again["type"] == "done"
+
+
+async def test_no_heartbeat_is_written_before_the_question(
+    platform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brain.chat.worker.HEARTBEAT_SECONDS", 0.005)
+    gate = Gate()
+    async with platform.person() as client:
+        await client.hello()
+        with gate.before(platform):
+            ask_id = await client.ask("hello", options=PIN)
+            await gate.reached.wait()
+            await caught_up(client)
+            assert gate.writes == 1
+            gate.opened.set()
+            assert (await client.end_of(ask_id))["type"] == "done"
 
 
 async def test_no_model_chooses_the_route_before_the_question_is_kept(platform: Any) -> None:

@@ -215,6 +215,7 @@ class Puppet:
     model: str = "puppet"
     status: int = 200
     lines: list[bytes] = field(default_factory=list)
+    gap_seconds: float = 0.0
     bodies: list[dict[str, Any]] = field(default_factory=list)
     runner: web.AppRunner | None = None
 
@@ -240,6 +241,7 @@ class Puppet:
         await response.prepare(request)
         for line in self.lines:
             await response.write(line)
+            await anyio.sleep(self.gap_seconds)
         return response
 
 
