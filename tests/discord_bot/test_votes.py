@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from brain.people.feedback import PREFIX
+from rehearsal.discord import DiscordFault
 
 LONG = "".join(f"Line {number} of a long answer.\n" for number in range(200))
 
@@ -96,3 +98,20 @@ async def test_other_reactions_and_other_messages_are_no_votes(world: Any) -> No
     discord.react(discord.ada, theirs, "👍")
     discord.react(discord.ada, message, "👍")
     await until_votes(world, discord.ada, "good")
+    assert reads(discord, theirs) == 0
+
+
+async def test_a_thumb_that_goes_from_somebody_elses_message_is_looked_up_once(world: Any) -> None:
+    discord = world.discord
+    theirs = discord.say(discord.grace, discord.general, "just between us")
+    discord.react(discord.ada, theirs, "👍")
+    away = DiscordFault(kind="error", status=503, method="GET", path="/messages/", times=5)
+    discord.faults.add([away])
+    discord.react(discord.ada, theirs, "👍", on=False)
+    await world.until(lambda: reads(discord, theirs))
+    await anyio.sleep(0.4)
+    assert reads(discord, theirs) == 1
+
+
+def reads(discord: Any, message: Any) -> int:
+    return sum(call.method == "GET" and str(message.id) in call.path for call in discord.calls)
