@@ -68,3 +68,16 @@ async def test_stop_stops_although_discord_does_not_take_the_answer_to_the_butto
     discord.press(discord.ada, world.own(channel)[0], "Stop")
     await world.until(lambda: "🛑 Stopped." in world.own(channel)[-1].content)
     assert discord.faults.left() == []
+
+
+async def test_stop_is_seen_while_the_brain_is_away(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    await world.kill("brain")
+    await world.until(lambda: not world.bot.link.connected)
+    discord.dm(discord.ada, "hello")
+    await world.until(lambda: any("by itself" in one.content for one in world.own(channel)))
+    discord.press(discord.ada, world.own(channel)[0], "Stop")
+    await world.until(lambda: "Stopping" in world.own(channel)[0].content)
+    await world.start_brain()
+    await world.until(lambda: world.own(channel)[0].content == "🛑 Stopped.")

@@ -39,6 +39,10 @@ log = structlog.get_logger(__name__)
 ANEW_SECONDS = 15 * 60.0
 """How long after its answer a changed question is still asked anew."""
 
+MOST_OPEN = 500
+"""Questions in hand; more are refused. The brain's queue is shorter, so that only one that is away
+lets so many pile up."""
+
 AGAIN_SECONDS = 30.0
 """How long to wait when Discord did not take the end of an answer for minutes."""
 
@@ -61,8 +65,8 @@ class Chat:
 
     _book: Book = field(default_factory=Book)
     _decisions: OrderedDict[int, Decision] = field(default_factory=OrderedDict)
-    _joined: set[int] = field(default_factory=set)
-    _bots_in_a_row: dict[int, int] = field(default_factory=dict)
+    _joined: OrderedDict[int, None] = field(default_factory=OrderedDict)
+    _bots_in_a_row: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     # ------------------------------------------------------------------ what people do
 
@@ -99,7 +103,10 @@ class Chat:
         decision = self.would_answer(message, own)
         remember(self._decisions, channel_id, decision)
         in_a_row = self._bots_in_a_row.get(channel_id, 0)
-        self._bots_in_a_row[channel_id] = in_a_row + 1 if message.author.bot else 0
+        if message.author.bot:
+            remember(self._bots_in_a_row, channel_id, in_a_row + 1)
+        else:
+            self._bots_in_a_row.pop(channel_id, None)
         if decision.does == "ignore":
             return False
         if message.guild is None:
@@ -110,6 +117,9 @@ class Chat:
             return False
         if not words.text and not words.files:
             await say(self.delivery, message, texts.HELP)
+            return False
+        if self.running >= MOST_OPEN:
+            await say(self.delivery, message, texts.FULL)
             return False
         log.info("message.heard", because=decision.because, missed=missed)
         target = channel_id
@@ -122,7 +132,7 @@ class Chat:
             return False
         if in_threads:
             target = await open_thread(self.delivery, message, title_of(words.text))
-        self._joined.add(target)
+        remember(self._joined, target, None)
         if self._book.knows(QuestionId(target, channel_id, message.id)):
             return False  # the brain told us of it before we heard it
         self.ask(message, own, target=target, missed=missed)
@@ -230,14 +240,14 @@ class Chat:
         """Stop the last question of this person here; whether there was one."""
         theirs = self._book.of_person(user_id, channel_id)
         if theirs:
-            self.link.cancel(theirs[-1].answer.ask_id)
+            self._cancel(theirs[-1])
         return bool(theirs)
 
     def cancel_all(self, user_id: int, channel_id: int) -> None:
         """Stop every question of this person that is answered there."""
         for opened in self._book.of_person(user_id, channel_id):
             if opened.answer.channel_id == channel_id:
-                self.link.cancel(opened.answer.ask_id)
+                self._cancel(opened)
 
     async def rest_in(self, channel_id: int) -> None:
         """Return when no answer there is unfinished."""
@@ -255,8 +265,14 @@ class Chat:
             return False
         if opened.answer.asker_id != user_id and not is_admin:
             return False
-        self.link.cancel(ask_id)
+        self._cancel(opened)
         return True
+
+    def _cancel(self, opened: Opened) -> None:
+        self.link.cancel(opened.answer.ask_id)
+        if not self.link.connected:  # no end comes for a while; the press is seen all the same
+            opened.answer.screen.status = f"⏳ {texts.CANCELLING}"
+            opened.answer.changed()
 
     def decision_in(self, channel_id: int) -> Decision | None:
         """What was decided on the last message there, for `/why`."""
@@ -323,7 +339,7 @@ class Chat:
         answer = self._answer(question, 0)
         answer.reply = question.channel_id == question.home_id
         self._book.put(opened := Opened(answer, None))
-        self._joined.add(question.channel_id)
+        remember(self._joined, question.channel_id, None)
         self.tasks.start_soon(self._learn_asker, answer)
         self.tasks.start_soon(self._go_on, answer)
         return opened
