@@ -44,7 +44,8 @@ async def test_linking_makes_one_person_of_two_and_forget_me_removes_both(box: A
         redeem = {"code": code, "provider": "discord", "provider_user_id": SNOWFLAKE}
         assert box.call(f"{box.auth_url}/link/redeem", redeem, bearer=service)["user_id"] == me
 
-        deadline, listed = monotonic() + 15, []
+        deadline = monotonic() + 15
+        listed: list[str] = []
         while len(listed) < 2 and monotonic() < deadline:
             answer = (await http.get("/api/conversations")).json()
             listed = [one["conversation_id"] for one in answer["conversations"]]

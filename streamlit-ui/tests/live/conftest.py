@@ -248,8 +248,14 @@ def _answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """
+    Debian's Chromium.
+
+    Not for the whole session: while Playwright's synchronous API is open, anyio's tests cannot run
+    in the same process.
+    """
     if CHROMIUM is None:
         pytest.skip("There is no Chromium here (apt-get install chromium).")
     with sync_playwright() as playwright:
@@ -270,7 +276,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     assert not broken
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def modules(chromium: Browser) -> Iterator[Page]:
     """An empty page that can import the component's modules as `/live/NAME.js`."""
     page = chromium.new_page()
