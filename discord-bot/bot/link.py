@@ -33,6 +33,7 @@ from shared.protocol import (
     Welcome,
     parse_to_client,
 )
+from shared.tracing import SERVICE, request_id_for
 
 log = structlog.get_logger(__name__)
 FIRST_PAUSE_SECONDS = 0.25
@@ -80,6 +81,8 @@ class Link:
     def ask(self, request: Request) -> None:
         """Send `request` now or as soon as the brain is there; it is sent until it is confirmed."""
         self._pending[request.ask_id] = request
+        request_id = request_id_for(SERVICE, self._client_id, request.ask_id)
+        log.info("ask.sent", request_id=request_id, ask_id=request.ask_id, kind=request.type)
         self._say(request)
 
     def cancel(self, ask_id: str) -> None:
