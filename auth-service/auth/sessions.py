@@ -25,7 +25,7 @@ from shared.tokens import ALGORITHM, Claims, TokenVerifier
 
 TABLE = "sessions"
 REVOKED_PAGE = 5_000
-"""Ids told at once: about 200 KB and 20 ms of whoever reads them."""
+"""Ids told at once, about 200 KB: 60,000 are learned in 0.4 s, at most 0.1 s of it at a stretch."""
 
 LOOK_EVERY_SECONDS = 5.0
 BROKE_OFF_AFTER_SECONDS = 30.0
