@@ -32,6 +32,8 @@ class Program:
     arguments: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    ends_last: bool = False
+    """It is ended when all others have, whose last words it takes."""
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -98,6 +100,7 @@ def _log_server(settings: Settings) -> Program:
         host=host,
         ports=(port, health_port),
         tcp_ports=(port,),
+        ends_last=True,
         health_url=f"http://{reachable(host)}:{health_port}/health/live",
     )
 

@@ -71,15 +71,18 @@ class Supervisor:
         """Run everything until a signal comes; afterwards nothing that was started is left."""
         try:
             with anyio.open_signal_receiver(*ENDERS, signal.SIGUSR1) as signals:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(self._publish)
-                    for service in self._services:
-                        group.start_soon(self._look_after, service)
-                    async for number in signals:
-                        if number != signal.SIGUSR1:
-                            break
-                        self._ask_again()
-                    group.cancel_scope.cancel()
+                async with anyio.create_task_group() as until_last:
+                    async with anyio.create_task_group() as group:
+                        group.start_soon(self._publish)
+                        for service in self._services:
+                            tasks = until_last if service.ends_last else group
+                            tasks.start_soon(self._look_after, service)
+                        async for number in signals:
+                            if number != signal.SIGUSR1:
+                                break
+                            self._ask_again()
+                        group.cancel_scope.cancel()
+                    until_last.cancel_scope.cancel()
         finally:
             forget_state(self._root)
 

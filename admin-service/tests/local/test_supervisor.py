@@ -26,7 +26,7 @@ HOST = "127.0.0.1"
 PACE = Pace(first_pause_seconds=0.05, max_deaths=3, start_seconds=15, stop_seconds=3)
 
 PROGRAM = """
-import http.server, pathlib, signal, sys
+import http.server, pathlib, signal, sys, time
 port, mode = int(sys.argv[1]), sys.argv[2]
 print("hello from", mode, flush=True)
 if mode == "crash":
@@ -35,6 +35,13 @@ if mode == "refuse":
     sys.exit(2)
 if mode == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if mode in ("slow", "quick"):
+    def end(*_):
+        time.sleep(0.2 if mode == "slow" else 0)
+        with open("ended", "a") as file:
+            file.write(mode + " ")
+        sys.exit()
+    signal.signal(signal.SIGTERM, end)
 
 class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -75,7 +82,9 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def service(name: str, mode: str = "ok", *, after: tuple[str, ...] = ()) -> Program:
+def service(
+    name: str, mode: str = "ok", *, after: tuple[str, ...] = (), ends_last: bool = False
+) -> Program:
     port = free_port()
     return Program(
         name=name,
@@ -84,6 +93,7 @@ def service(name: str, mode: str = "ok", *, after: tuple[str, ...] = ()) -> Prog
         ports=(port,),
         health_url=f"http://{HOST}:{port}/health/live",
         after=after,
+        ends_last=ends_last,
     )
 
 
@@ -263,3 +273,12 @@ async def test_down_ends_only_what_the_state_names(root: Path) -> None:
         assert describe_process(bystander.pid) is not None
         assert bystander.poll() is None
         bystander.kill()
+
+
+async def test_what_takes_the_last_words_of_the_others_ends_last(root: Path) -> None:
+    logs, one = service("logs", "quick", ends_last=True), service("one", "slow")
+    async with supervised(root, logs, one) as state_of:
+        await until(lambda: {state_of(name).state for name in ("logs", "one")} == {"live"})
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: not (root / "data" / "run" / "local.json").exists())
+    assert (root / "ended").read_text() == "slow quick "
