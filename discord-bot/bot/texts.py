@@ -22,6 +22,7 @@ CANCELLING = "Stopping …"
 NOT_YOURS = "Only who asked the question can do that; ask it yourself to get your own answer."
 FILES_REFUSED = "⚠️ I may not attach files here. When an administrator allows it, Regenerate."
 NOT_SHOWN = "⚠️ This could not be shown as it should be. Regenerate asks it again."
+FULL = "⚠️ Queue is full. Please try again in a few minutes."
 CUT = "⚠️ I may not go on here. When an administrator allows it, Regenerate."
 MAY_NOT_WRITE = "I heard you in {}, but I may not write there. An administrator can allow it; \
 or ask me here."

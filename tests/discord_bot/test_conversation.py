@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rehearsal.discord import DiscordFault
+
 
 async def test_a_mention_opens_a_thread_and_the_answer_comes_there(world: Any) -> None:
     discord = world.discord
@@ -72,6 +74,18 @@ async def test_a_question_deleted_while_it_is_answered_is_stopped(world: Any) ->
     discord.delete(message)
     await world.until(lambda: "deleted" in world.own(channel)[0].content)
     assert world.brain.queue.running() == []
+
+
+async def test_a_question_deleted_while_its_thread_is_opened_is_not_asked(world: Any) -> None:
+    discord = world.discord
+    slow = DiscordFault(kind="slow", seconds=0.2, path="/threads", times=1)
+    discord.faults.add([slow])
+    message = discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello")
+    await world.until(lambda: discord.faults.left() == [])
+    discord.delete(message)
+    await world.until(lambda: message.id not in world.bot.memory._unsettled)
+    assert world.bot.chat.running == 0
+    assert world.own(discord.general) == []
 
 
 async def test_a_question_changed_while_it_is_answered_is_asked_again(world: Any) -> None:

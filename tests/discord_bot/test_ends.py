@@ -153,6 +153,24 @@ async def test_a_question_outlives_minutes_in_which_discord_takes_nothing(
     assert discord.faults.left() == []
 
 
+async def test_while_the_brain_is_away_no_more_is_taken_than_can_be_kept(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot.chat.cog, "MOST_OPEN", 1)
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    await world.kill("brain")
+    discord.dm(discord.ada, "hello")
+    await world.until(lambda: world.bot.chat.running)
+    discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello")
+    await world.until(lambda: world.own(discord.general))
+    assert "Queue is full" in world.own(discord.general)[0].content
+    assert world.bot.chat.running == 1
+    assert discord.threads(discord.general) == []
+    await world.start_brain()
+    await world.answer(channel)
+
+
 async def test_what_breaks_in_drawing_leaves_the_words_and_says_so(world: Any) -> None:
     async def broken(_: object) -> list[Any]:
         raise RuntimeError

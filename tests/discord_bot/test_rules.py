@@ -38,8 +38,10 @@ async def test_a_channel_may_be_without_threads(world: Any) -> None:
     answer = await world.answer(discord.lab)
     assert answer.reply_to == question.id
     assert discord.threads(discord.lab) == []
+    discord.press(discord.ada, answer, "Regenerate")
+    assert (await world.answer(discord.lab, 2)).reply_to == question.id
     discord.say(discord.grace, discord.lab, "and you?", reply_to=answer)
-    await world.answer(discord.lab, 2)
+    await world.answer(discord.lab, 3)
 
 
 @pytest.mark.parametrize("what", ["guilds", "channels", "users"])
@@ -77,6 +79,7 @@ async def test_a_reply_carries_what_it_replies_to(world: Any) -> None:
     text = f"@{discord.bot.name} is that true?"
     discord.say(discord.ada, discord.general, text, reply_to=said)
     thread = await world.thread()
+    assert thread.name == "is that true?"
     await world.answer(thread)
     (question,) = await questions(world, thread)
     assert question.text == "> Grace wrote:\n> Cats are better than dogs.\n\nis that true?"

@@ -4,9 +4,8 @@ The conversations: what is heard becomes questions, what the brain says becomes 
     Discord ─heard─▶ decide ─▶ thread? ─▶ Ask ─▶ link            link ─frame─▶ LiveAnswer ─▶ Discord
 """
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import discord
@@ -18,7 +17,6 @@ from bot.chat.ask import (
     Decision,
     QuestionId,
     Rules,
-    decide,
     parse_question_id,
     title_of,
     wants_cancel,
@@ -26,9 +24,10 @@ from bot.chat.ask import (
 from bot.chat.books import Book, Opened, remember
 from bot.chat.delivery import Delivery, Gone, Undelivered
 from bot.chat.finding import Found, asker_of, messages_of
-from bot.chat.hearing import ask_of, facts_of, is_said, words_of
+from bot.chat.hearing import ask_of, is_said, words_of
+from bot.chat.judging import Judge
 from bot.chat.live_answer import Fetch, LiveAnswer
-from bot.chat.places import may_write, open_thread, say, say_privately, tell
+from bot.chat.places import place_for, say, tell
 from bot.chat.screen import Screen
 from bot.link import Link
 from bot.memory import Memory
@@ -40,8 +39,8 @@ ANEW_SECONDS = 15 * 60.0
 """How long after its answer a changed question is still asked anew."""
 
 MOST_OPEN = 500
-"""Questions in hand; more are refused. The brain's queue is shorter, so that only one that is away
-lets so many pile up."""
+"""Questions in hand, ten times the brain's queue as it comes; more are refused. Only while the
+brain is away do so many pile up."""
 
 AGAIN_SECONDS = 30.0
 """How long to wait when Discord did not take the end of an answer for minutes."""
@@ -64,9 +63,10 @@ class Chat:
     """Takes the ends of what is no question (reset, summarize, close)."""
 
     _book: Book = field(default_factory=Book)
-    _decisions: OrderedDict[int, Decision] = field(default_factory=OrderedDict)
-    _joined: OrderedDict[int, None] = field(default_factory=OrderedDict)
-    _bots_in_a_row: OrderedDict[int, int] = field(default_factory=OrderedDict)
+    _judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._judge = Judge(self.rules)
 
     # ------------------------------------------------------------------ what people do
 
@@ -90,23 +90,14 @@ class Chat:
         self, message: discord.Message, own: discord.ClientUser, *, without_roles: bool = False
     ) -> Decision:
         """What would be done about it now (`without_roles`: if its author had the right ones)."""
-        in_a_row = self._bots_in_a_row.get(message.channel.id, 0)
-        facts = facts_of(message, own, joined=self._joined, bots_in_a_row=in_a_row)
-        rules = replace(self.rules, roles=frozenset()) if without_roles else self.rules
-        return decide(facts, rules)
+        return self._judge.would(message, own, without_roles=without_roles)
 
     async def _heard(
         self, message: discord.Message, own: discord.ClientUser, *, missed: bool
     ) -> bool:
         """Whether it is a question and was asked."""
         channel_id = message.channel.id
-        decision = self.would_answer(message, own)
-        remember(self._decisions, channel_id, decision)
-        in_a_row = self._bots_in_a_row.get(channel_id, 0)
-        if message.author.bot:
-            remember(self._bots_in_a_row, channel_id, in_a_row + 1)
-        else:
-            self._bots_in_a_row.pop(channel_id, None)
+        decision = self._judge.decide(message, own)
         if decision.does == "ignore":
             return False
         if message.guild is None:
@@ -122,17 +113,11 @@ class Chat:
             await say(self.delivery, message, texts.FULL)
             return False
         log.info("message.heard", because=decision.because, missed=missed)
-        target = channel_id
-        here, in_threads = may_write(message)
-        in_threads = in_threads and decision.does == "open_thread"
-        if not (here or in_threads):
-            if not message.author.bot:
-                place = f"<#{channel_id}>"
-                await say_privately(self.delivery, message, texts.MAY_NOT_WRITE.format(place))
+        thread = title_of(words.title) if decision.does == "open_thread" else None
+        target = await place_for(self.delivery, message, thread=thread)
+        if target is None:
             return False
-        if in_threads:
-            target = await open_thread(self.delivery, message, title_of(words.text))
-        remember(self._joined, target, None)
+        self._judge.join(target)
         if self._book.knows(QuestionId(target, channel_id, message.id)):
             return False  # the brain told us of it before we heard it
         self.ask(message, own, target=target, missed=missed)
@@ -276,7 +261,7 @@ class Chat:
 
     def decision_in(self, channel_id: int) -> Decision | None:
         """What was decided on the last message there, for `/why`."""
-        return self._decisions.get(channel_id)
+        return self._judge.last_in(channel_id)
 
     @property
     def running(self) -> int:
@@ -339,7 +324,7 @@ class Chat:
         answer = self._answer(question, 0)
         answer.reply = question.channel_id == question.home_id
         self._book.put(opened := Opened(answer, None))
-        remember(self._joined, question.channel_id, None)
+        self._judge.join(question.channel_id)
         self.tasks.start_soon(self._learn_asker, answer)
         self.tasks.start_soon(self._go_on, answer)
         return opened

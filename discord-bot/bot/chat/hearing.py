@@ -1,5 +1,6 @@
 """Discord's objects as the facts that `ask` decides on."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +22,19 @@ from shared.protocol import Ask, AskOptions
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a message asks, and the files that come with it (also those of what it replies to)."""
+    """
+    What a message asks, and the files that come with it (also those of what it replies to).
+
+    `title` is the text without what it replies to.
+    """
 
     text: str
+    title: str
     files: tuple[Offered, ...]
 
 
 def facts_of(
-    message: discord.Message, own: discord.ClientUser, *, joined: set[int], bots_in_a_row: int
+    message: discord.Message, own: discord.ClientUser, *, joined: Container[int], bots_in_a_row: int
 ) -> Heard:
     """`joined`: threads in which we have answered."""
     channel = message.channel
@@ -78,7 +84,7 @@ def words_of(message: discord.Message, own_id: int) -> Words:
     role = message.guild.self_role if message.guild else None
     if role is not None:
         text = text.replace(role.mention, "").strip()
-    files = _files(message.attachments)
+    title, files = text, _files(message.attachments)
     replied = _replied(message)
     if replied is not None:
         files += _files(replied.attachments)
@@ -87,7 +93,7 @@ def words_of(message: discord.Message, own_id: int) -> Words:
                 replied.content, own_id, {one.id: one.display_name for one in replied.mentions}
             )
             text = with_quote(text, replied.author.display_name, quoted)
-    return Words(text, files)
+    return Words(text, title, files)
 
 
 def ask_of(

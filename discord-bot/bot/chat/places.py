@@ -5,11 +5,33 @@ from typing import Literal
 import discord
 import structlog
 
+from bot import texts
 from bot.chat.delivery import Delivery, Gone, Rejected, Undelivered, nonce_of
 
 log = structlog.get_logger(__name__)
 THREAD_ARCHIVES_AFTER_MINUTES: Literal[1440] = 1440
 ALREADY_HAS_A_THREAD = 160004
+UNKNOWN_MESSAGE = 10008
+"""Documentation, Opcodes and Status Codes, JSON error codes, as the one above."""
+
+
+async def place_for(
+    delivery: Delivery, message: discord.Message, *, thread: str | None
+) -> int | None:
+    """
+    The channel of the answer to `message`, in a new thread of that name where that may be.
+
+    None where there is none (any more); who asked is told why.
+    """
+    here, in_threads = may_write(message)
+    if in_threads and thread is not None:
+        return await open_thread(delivery, message, thread)
+    if here:
+        return message.channel.id
+    if not message.author.bot:
+        place = f"<#{message.channel.id}>"
+        await say_privately(delivery, message, texts.MAY_NOT_WRITE.format(place))
+    return None
 
 
 def may_write(message: discord.Message) -> tuple[bool, bool]:
@@ -35,10 +57,14 @@ async def say_privately(delivery: Delivery, message: discord.Message, text: str)
         log.info("message.not_sent")
 
 
-async def open_thread(delivery: Delivery, message: discord.Message, name: str) -> int:
-    """The id of the thread below `message`, or of its channel where we may not open one."""
+async def open_thread(delivery: Delivery, message: discord.Message, name: str) -> int | None:
+    """
+    The id of the thread below `message`, or of its channel where we may not open one.
 
-    async def call(_: discord.Client) -> int:
+    None: the message is gone.
+    """
+
+    async def call(_: discord.Client) -> int | None:
         try:
             thread = await message.create_thread(
                 name=name, auto_archive_duration=THREAD_ARCHIVES_AFTER_MINUTES
@@ -46,6 +72,8 @@ async def open_thread(delivery: Delivery, message: discord.Message, name: str) -
         except discord.HTTPException as failure:
             if failure.code == ALREADY_HAS_A_THREAD:
                 return message.id
+            if failure.code == UNKNOWN_MESSAGE:
+                return None
             raise
         return thread.id
 
