@@ -84,6 +84,8 @@ def test_under_an_answer_stands_what_is_known() -> None:
     )  # fmt: skip
     assert under_an_answer(whole) == "math · rnj-1:8b · it is an equation · 2.1 s"
     assert under_an_answer(Message(role="assistant", text="", model="m")) == "m"
+    cut = Message(role="assistant", text="", model="m", stopped=True)
+    assert under_an_answer(cut) == "stopped · m"
 
 
 def test_conversations_are_grouped_by_the_persons_own_days() -> None:

@@ -80,6 +80,7 @@ class Message(Told):
     sources: tuple[Source, ...] = ()
     usage: Usage | None = None
     timings: Timings | None = None
+    stopped: bool = False
     artifacts: tuple[MadeFile, ...] = ()
     files: tuple[Annotated[SentFile, BeforeValidator(_named)], ...] = ()
 

@@ -93,9 +93,16 @@ def title_of(title: str, *, chars: int = TITLE_CHARS) -> str:
 
 
 def under_an_answer(message: Message) -> str:
-    """`route · model · why · 2.1 s`, of what is known."""
+    """`stopped · route · model · why · 2.1 s`, of what is known."""
     seconds = message.timings.total_ms / 1000 if message.timings else 0
-    parts = [message.route, message.model, message.why, f"{seconds:.1f} s" if seconds else None]
+    stopped = "stopped" if message.stopped else None
+    parts = [
+        stopped,
+        message.route,
+        message.model,
+        message.why,
+        f"{seconds:.1f} s" if seconds else None,
+    ]
     return " · ".join(part for part in parts if part)
 
 

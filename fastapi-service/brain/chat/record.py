@@ -30,9 +30,15 @@ def record(
     sources: Sequence[Source],
     usage: Usage,
     timings: Timings,
+    stopped: bool,
 ) -> Item:
-    """The attributes of the answer's row; `request_id` leads back to the request."""
+    """
+    The attributes of the answer's row; `request_id` leads back to the request.
+
+    `stopped`: the person broke it off, so it is not all that would have been said.
+    """
     return {
+        **({"stopped": True} if stopped else {}),
         "request_id": job.request_id,
         "route": choice.route if choice else None,
         "model": choice.model if choice else None,

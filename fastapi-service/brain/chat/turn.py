@@ -307,7 +307,7 @@ class Turn:
             timings=self._timings(draft),
         )
 
-    def writes(self, draft: Draft) -> list[Write]:
+    def writes(self, draft: Draft, *, stopped: bool = False) -> list[Write]:
         """What must be stored so that the conversation goes on from here."""
         job = draft.job
         if draft.conversation is not None and draft.checkpoint is not None:
@@ -334,6 +334,7 @@ class Turn:
                 sources=sources_of(draft),
                 usage=draft.usage(),
                 timings=self._timings(draft),
+                stopped=stopped,
             ),
         )
 

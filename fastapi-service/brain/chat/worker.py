@@ -269,7 +269,7 @@ class Worker:
 
     async def _cancelled(self, draft: Draft) -> None:
         # What was shown stays part of the conversation, as the person saw it.
-        await self._end_cancelled(draft.job, draft.usage(), self._turn.writes(draft))
+        await self._end_cancelled(draft.job, draft.usage(), self._turn.writes(draft, stopped=True))
         log.info("ask.cancelled", output_pieces=len(draft.pieces))
 
     async def _failed(self, work: _Work, draft: Draft, failure: BoundaryError) -> None:

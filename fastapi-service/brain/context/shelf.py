@@ -39,7 +39,7 @@ WITHDRAWN = "[removed at the author's request]"
 
 ENTRIES = "m#"
 PLAIN_FIELDS = ("owner", "epoch", "named", "doors", "created_at", "updated_at")
-ABOUT = ("request_id", "route", "model", "why", "sources", "usage", "timings")
+ABOUT = ("request_id", "route", "model", "why", "sources", "usage", "timings", "stopped")
 PAGE_ROWS = 200
 _CURSOR = re.compile(r"\d{20}-[0-9]")
 
@@ -327,7 +327,11 @@ def _message(item: Mapping[str, Any]) -> Message:
         text=item["text"],
         name=item.get("name", ""),
         at=item["at"],
-        about={**{name: item.get(name) for name in ABOUT}, "sources": item.get("sources", [])},
+        about={
+            **{name: item.get(name) for name in ABOUT},
+            "sources": item.get("sources", []),
+            "stopped": item.get("stopped", False),
+        },
         files=[Came(one["filename"], one.get("file_id")) for one in item.get("files", ())],
         made=made_in(item),
     )

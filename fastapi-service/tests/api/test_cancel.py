@@ -39,6 +39,23 @@ async def test_while_generating(start: Any) -> None:
         assert platform.rehearsal.record.requests[-1].disconnected is not None
 
 
+async def test_what_was_said_before_a_stop_is_kept_and_marked(start: Any) -> None:
+    async with start(speed=5) as platform, platform.person() as client:
+        await client.hello()
+        whole = await client.ask("hello", options=PIN)
+        await client.end_of(whole)
+        ask_id = await client.ask("count to 200", options=PIN)
+        await client.until(lambda frame: frame["type"] == "delta" and frame["ask_id"] == ask_id)
+        await cancelled_in_time(client, ask_id)
+        async with platform.http(platform.token("anna")) as http:
+            while True:
+                said = (await http.get("/api/conversations/talk")).json()["messages"]
+                if len(said) == 4:
+                    break
+                await anyio.sleep(0.05)
+    assert [one["stopped"] for one in said if one["role"] == "assistant"] == [False, True]
+
+
 async def test_in_a_silent_prefill(start: Any) -> None:
     async with start(speed=50) as platform, platform.person() as client:
         platform.rehearsal.faults.add([Fault(kind="hang", model="rnj-1:8b")])
