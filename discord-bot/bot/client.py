@@ -49,6 +49,11 @@ NO_INTENTS = (
     "https://discord.com/developers/applications (Bot)."
 )
 
+CLOSED_FOR_GOOD = (
+    "Discord closed the connection for good (code {}). What to do about it is at "
+    "https://discord.com/developers/docs/topics/opcodes-and-status-codes."
+)
+
 
 class Refused(Exception):
     """Trying again changes nothing; the message is the sentence for the operator."""
@@ -278,7 +283,7 @@ async def _one_life(client: BotClient, token: str) -> None:
         if closed.code == 4004:
             raise Refused(REFUSED_SIGN_IN) from closed
         if closed.code in FATAL_CLOSES:
-            raise Refused(f"Discord closed the connection for good (code {closed.code}).") from None
+            raise Refused(CLOSED_FOR_GOOD.format(closed.code)) from None
         log.warning("discord.closed", code=closed.code)
     except TooOften:
         log.warning("discord.no_session", message="Discord refuses one session after another.")

@@ -128,7 +128,7 @@ class Listener:
             return
         running = self.chat.is_running(ask_id)
         words = texts.NOT_YOURS if running else texts.NOTHING_TO_CANCEL
-        await interaction.followup.send(words, ephemeral=True)
+        await self._whisper(interaction, words)
 
     async def _offer_models(self, interaction: discord.Interaction[Any], ask_id: str) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -141,6 +141,9 @@ class Listener:
             text = "Who shall answer?" if models else "⚠️ No model is installed."
             more = {"view": buttons.models_menu(ask_id, models)} if models else {}
 
+        await self._whisper(interaction, text, **more)
+
+    async def _whisper(self, interaction: discord.Interaction[Any], text: str, **more: Any) -> None:
         async def call(_: discord.Client) -> None:
             await interaction.followup.send(text, ephemeral=True, **more)
 
@@ -152,15 +155,22 @@ class Listener:
     ) -> None:
         client = interaction.client
         assert client.user is not None
-        home = client.get_partial_messageable(question.home_id, guild_id=interaction.guild_id)
+
+        async def fetch(client: discord.Client) -> discord.Message:
+            home = client.get_partial_messageable(question.home_id, guild_id=interaction.guild_id)
+            return await home.fetch_message(question.message_id)
+
         try:
-            message = await home.fetch_message(question.message_id)
-        except discord.HTTPException:
-            await interaction.followup.send(texts.TOO_LATE, ephemeral=True)
+            message = await self.delivery.call("question", fetch)
+        except Gone:
+            await self._whisper(interaction, texts.TOO_LATE)
+            return
+        except Undelivered:
+            await self._whisper(interaction, texts.BROKE)
             return
         presser = interaction.user.id
         if presser != message.author.id and not await self.platform.is_admin(presser):
-            await interaction.followup.send(texts.NOT_YOURS, ephemeral=True)
+            await self._whisper(interaction, texts.NOT_YOURS)
             return
         self.chat.ask(
             message,

@@ -81,3 +81,15 @@ async def test_stop_is_seen_while_the_brain_is_away(world: Any) -> None:
     await world.until(lambda: "Stopping" in world.own(channel)[0].content)
     await world.start_brain()
     await world.until(lambda: world.own(channel)[0].content == "🛑 Stopped.")
+
+
+async def test_regenerate_does_not_call_a_question_gone_because_discord_is_away(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    question = discord.dm(discord.ada, "hello")
+    first = await world.answer(channel)
+    path = f"/messages/{question.id}"
+    away = DiscordFault(kind="error", status=503, method="GET", path=path, times=1)
+    discord.faults.add([away])
+    discord.press(discord.ada, first, "Regenerate")
+    await world.answer(channel, 2)
