@@ -8,6 +8,7 @@ import pytest
 
 import bot.chat.cog
 import bot.chat.delivery
+from bot.chat.delivery import File
 from rehearsal.discord import DiscordFault, May
 from rehearsal.discord.writing import Draft, change_thread, post
 
@@ -182,6 +183,32 @@ async def test_what_breaks_in_drawing_leaves_the_words_and_says_so(world: Any) -
     assert "could not be shown as it should be" in answer.content
     assert "primes" in answer.content
     await world.until(lambda: not world.bot.chat.running)
+
+
+async def test_more_files_than_a_message_takes_come_in_another(world: Any) -> None:
+    async def many(_: object) -> list[File]:
+        return [File(f"{number}.txt", b"x") for number in range(11)]
+
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    world.bot.chat.fetch = many
+    discord.dm(discord.ada, "Create a file primes.py with a python function for primes")
+    await world.until(lambda: [len(one.attachments) for one in world.own(channel)] == [10, 1])
+    assert "⚠️" not in world.own(channel)[0].content
+
+
+async def test_files_that_discord_rejects_are_named_as_such(world: Any) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+
+    async def large(_: object) -> list[File]:
+        discord.faults.add([DiscordFault(kind="error", path="/messages", status=413)])
+        return [File("large.txt", b"x")]
+
+    world.bot.chat.fetch = large
+    discord.dm(discord.ada, "Create a file primes.py with a python function for primes")
+    answer = await only(world, channel)
+    assert "Discord did not take the files" in answer.content
 
 
 async def test_after_a_restart_only_who_asked_can_stop_it(world: Any) -> None:

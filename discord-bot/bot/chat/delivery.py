@@ -9,6 +9,7 @@ shows it once (documentation, Create Message, `enforce_nonce`).
 import io
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import SimpleNamespace
@@ -43,6 +44,9 @@ the rate (Opcodes and Status Codes, HTTP)."""
 
 TOKEN_OVER = 50027
 """The token of an interaction ended, which comes with 401 (JSON error codes)."""
+
+MOST_FILES = 10
+"""Of one message (documentation, Create Message, `files`)."""
 
 MESSAGES = re.compile(r"/channels/(\d+)/messages(/\d+)?$")
 OF_AN_INTERACTION = re.compile(r"/(interactions|webhooks)/")
@@ -230,13 +234,14 @@ class Delivery:
             raise Unchangeable from refusal
 
     async def delete(self, channel_id: int, message_id: int) -> None:
-        """Delete a message of ours. Raises `Gone` or `Undelivered`."""
+        """Delete a message of ours, if it is still there. Raises `Undelivered`."""
 
         async def call(client: discord.Client) -> None:
             place = client.get_partial_messageable(channel_id)
             await place.get_partial_message(message_id).delete()
 
-        await self.call("delete", call)
+        with suppress(Gone):
+            await self.call("delete", call)
 
     async def call(self, what: str, call: Callable[[discord.Client], Awaitable[T]]) -> T:
         """Anything else that must happen, as long as `send`. Raises `Gone` or `Undelivered`."""

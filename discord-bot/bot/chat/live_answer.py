@@ -12,16 +12,17 @@ are sent anew, and the old ones are deleted. Until then both are known, the old 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
 import structlog
 
+from bot import texts
 from bot.chat import buttons
 from bot.chat.ask import QuestionId
 from bot.chat.delivery import (
+    MOST_FILES,
     Delivery,
     File,
     Gone,
@@ -202,7 +203,7 @@ class LiveAnswer:
         if len(self._standing) < len(wanted):
             return
         while self.shown and self.shown[-1].old:
-            await self._delete(self.shown[-1].message_id)
+            await self.delivery.delete(self.channel_id, self.shown[-1].message_id)
             self.shown.pop()
 
     @property
@@ -247,7 +248,7 @@ class LiveAnswer:
 
         async def tidy() -> None:
             while len(self.shown) > len(wanted):
-                await self._delete(self.shown[-1].message_id)
+                await self.delivery.delete(self.channel_id, self.shown[-1].message_id)
                 self.shown.pop()
             for at, text in enumerate(wanted[:-1]):
                 if self.shown[at].buttons:
@@ -277,12 +278,18 @@ class LiveAnswer:
 
     async def _draw_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
         """With its files, or where those are refused without them and a line that says so."""
+        more = files[MOST_FILES:]
         try:
-            await self._place_the_last(at, text, files)
-        except (Gone, Rejected):
+            await self._place_the_last(at, text, files[:MOST_FILES])
+            if more:
+                nonce = nonce_of(self._started, "more")
+                await self.delivery.send(self.channel_id, texts.MORE, nonce=nonce, files=more)
+        except (Gone, Rejected) as refusal:
             if not files:
                 raise
-            self.screen.files_refused = True
+            self.screen.files_lost = texts.FILES_REFUSED
+            if isinstance(refusal, Rejected):
+                self.screen.files_lost = texts.FILES_REJECTED
             await self._place_the_last(at, self.screen.messages()[-1], ())
 
     async def _place_the_last(self, at: int, text: str, files: Sequence[File]) -> None:
@@ -389,7 +396,3 @@ class LiveAnswer:
             self._give_up(at)
             return
         shown.text, shown.buttons = text, view is not None
-
-    async def _delete(self, message_id: int) -> None:
-        with suppress(Gone):
-            await self.delivery.delete(self.channel_id, message_id)

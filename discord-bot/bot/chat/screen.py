@@ -29,8 +29,8 @@ class Screen:
 
     attempt: int = 0
     end: Done | Failed | None = None
-    files_refused: bool = False
-    """Whether the files cannot be attached where the answer stands."""
+    files_lost: str | None = None
+    """Why the files are not attached."""
 
     plain: bool = False
     """Whether the end is shown with as little as possible, because all of it cannot be."""
@@ -107,7 +107,7 @@ class Screen:
                 return _with_lines(bodies, [words])
             case Done():
                 lines = [texts.WHOLE_ANSWER] if self.whole_answer_as_file else []
-                lines = [texts.FILES_REFUSED] if self.files_refused else lines
+                lines = [self.files_lost] if self.files_lost else lines
                 lines += map(texts.of_source, self.end.sources[:MAX_SOURCES])
                 lines.append(texts.footer(self.end))
                 bodies = self._bodies() if self.text.strip() else [texts.NO_WORDS]

@@ -135,7 +135,7 @@ def test_a_failure_that_may_pass_says_to_try_again() -> None:
 def test_files_that_are_refused_are_named_instead_of_awaited() -> None:
     screen = Screen(1900)
     screen.take(done("Here."))
-    screen.files_refused = True
+    screen.files_lost = texts.FILES_REFUSED
     (message,) = screen.messages()
     assert message.startswith("Here.\n⚠️ I may not attach files here.")
 
