@@ -56,9 +56,9 @@ def of(client: Any, ask_id: str) -> list[str]:
     return [frame["type"] for frame in client.seen if frame.get("ask_id") == ask_id]
 
 
-async def caught_up(client: Any) -> None:
+async def caught_up(client: Any, *, seconds: float = 0.05) -> None:
     """Everything the brain had to say so far has been seen."""
-    await anyio.sleep(0.05)
+    await anyio.sleep(seconds)
     await client.send("ping")
     await client.until(lambda frame: frame["type"] == "pong")
 
@@ -124,7 +124,8 @@ async def test_no_model_chooses_the_route_before_the_question_is_kept(platform: 
         with gate.before(platform):
             ask_id = await client.ask("Is it worth it?")
             await gate.reached.wait()
-            await caught_up(client)
+            await caught_up(client, seconds=0.2)
+            assert not platform.brain.vram.status().loaded
             assert not platform.rehearsal.record.requests
             gate.opened.set()
             done = await client.end_of(ask_id)
@@ -139,7 +140,7 @@ async def test_nothing_is_searched_for_before_the_question_is_kept(start: Any) -
             text = "Please search for the lighthouse of Dunmere"
             ask_id = await client.ask(text, options=PIN)
             await gate.reached.wait()
-            await caught_up(client)
+            await caught_up(client, seconds=0.2)
             assert web.searched == []
             gate.opened.set()
             assert (await client.end_of(ask_id))["type"] == "done"
