@@ -151,6 +151,11 @@ class Memory:
             self._answers.popitem(last=False)
         self._bell.set()
 
+    def forget_answer(self, ask_id: str) -> None:
+        """Another answer has its messages now."""
+        if self._answers.pop(ask_id, None) is not None:
+            self._bell.set()
+
     # ------------------------------------------------------------------ the file
 
     async def run(self) -> None:

@@ -26,6 +26,12 @@ def labels(message: Any) -> list[str]:
     return [part["label"] for row in message.components for part in row["components"]]
 
 
+def asked_below(message: Any) -> str:
+    """What the first button below it means."""
+    press: str = message.components[0]["components"][0]["custom_id"]
+    return press
+
+
 async def begun(world: Any, channel: Any) -> Any:
     """The first message of an answer, when it has begun to grow."""
     await world.until(
@@ -211,6 +217,25 @@ async def test_files_that_discord_rejects_are_named_as_such(world: Any) -> None:
     assert "Discord did not take the files" in answer.content
 
 
+async def test_the_end_of_a_question_that_was_changed_is_not_drawn_over_its_answer(
+    world: Any,
+) -> None:
+    discord = world.discord
+    channel = discord.dm_channel(discord.ada)
+    world.bot.link._held["an answer that is not shown yet"] = 1  # so that no end is confirmed
+    question = discord.dm(discord.ada, "count to 300")
+    first = await begun(world, channel)
+    discord.edit(question, "count to 200")
+    await world.until(lambda: asked_below(first).endswith("-1") and "20" in first.content)
+    await world.kill("bot")
+    await world.until(lambda: not discord.connected)
+    await world.start_bot()
+    assert await only(world, channel) is first
+    await world.until(lambda: not world.bot.chat.running)
+    assert not [old for old in first.versions if "Stopped" in old.content]
+    assert world.own(channel) == [first]
+
+
 async def test_after_a_restart_only_who_asked_can_stop_it(world: Any) -> None:
     discord = world.discord
     thread = await asked_in_a_thread(world, HARD)
@@ -238,7 +263,7 @@ async def test_an_end_that_was_sent_but_never_noted_is_found_again(world: Any) -
     channel = discord.dm_channel(discord.ada)
     discord.dm(discord.ada, HARD)
     first = await begun(world, channel)
-    ask_id = first.components[0]["components"][0]["custom_id"].removeprefix("stop:")
+    ask_id = asked_below(first).removeprefix("stop:")
     await world.kill("bot")
     await world.until(lambda: not world.brain.queue.running())
     row = {

@@ -193,7 +193,8 @@ class Chat:
             max_file_size_mb=self.max_file_size_mb,
         )
         self._book.put(Opened(answer, ask, message.content))
-        self.memory.note_answer(answer.ask_id, answer.message_ids)
+        self.memory.forget_answer(old)
+        self._note(answer)
         self.link.ask(ask)
         answer.changed()
 
@@ -314,6 +315,7 @@ class Chat:
         answer.screen.status = texts.CHANGED
         answer.found(before.message_ids)
         answer.changed()
+        self.memory.forget_answer(before.ask_id)
         self._note(answer)
 
     def _recover(self, ask_id: str) -> Opened | None:
@@ -334,7 +336,7 @@ class Chat:
         answer.asker_id = await asker_of(answer.question, self.delivery)
 
     async def _go_on(self, answer: LiveAnswer) -> None:
-        """Find the messages it has; one that was shown to its end is left as it is."""
+        """Find the messages it has; what was shown to its end, or stopped unseen, is left."""
         ask_id = answer.ask_id
         known = self.memory.answer(ask_id)
         try:
@@ -342,7 +344,9 @@ class Chat:
         except (Gone, Undelivered):
             log.info("answer.not_found", ask_id=ask_id)
             found = Found(list(known), None)
-        if found.is_complete:
+        end = answer.screen.end
+        was_stopped = isinstance(end, Failed) and end.code == "chat.cancelled"
+        if found.is_complete or (found.is_empty and was_stopped):
             self._book.forget(ask_id)
             self.link.shown(ask_id)
             return

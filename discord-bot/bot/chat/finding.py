@@ -18,6 +18,11 @@ class Found:
     last: Sent | None
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it stands anywhere."""
+        return self.last is None and not self.standing
+
+    @property
     def is_complete(self) -> bool:
         """Whether it was shown to its end and nothing else of it is known."""
         return self.last is not None and not self.standing
