@@ -100,11 +100,11 @@ class CatchUp:
 
     async def guild_came(self, guild_id: int) -> None:
         """A server is there: late, again, or for the first time."""
-        since = self._gone.pop(guild_id, None)
-        if since is not None:
-            self.memory.hold()
-            self._readings.append(Reading(guild_id, since))
-            await self._read_all()
+        if self._client is None or guild_id not in self._gone:
+            return  # `arrive` reads it, or nothing was missed there
+        self.memory.hold()
+        self._readings.append(Reading(guild_id, self._gone.pop(guild_id)))
+        await self._read_all()
 
     def guild_went(self, guild_id: int) -> None:
         """Discord cannot reach a server of ours."""
@@ -139,8 +139,8 @@ class CatchUp:
     async def _read_on(self, reading: Reading) -> bool:
         """Whether all of it could be read."""
         client = self._client
-        if client is None or client.user is None:
-            return False
+        assert client is not None
+        assert client.user is not None
         own = client.user
         now = self.clock.now()
         since = max(reading.since, snowflake_at(now - TOLD_HOURS * 3600))

@@ -228,3 +228,19 @@ async def test_a_place_that_cannot_be_read_for_minutes_is_read_later(
     discord.faults.add([fault])
     await world.start_bot()
     await only(world, await world.thread(), 1)
+
+
+async def test_a_server_that_was_lost_for_a_while_is_read_when_it_is_back(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discord = world.discord
+    guild = discord.state.guilds[discord.general.guild]
+    await world.until(lambda: not world.bot.memory._held)
+    (session,) = discord.state.sessions.known.values()
+    session.tell("GUILD_DELETE", {"id": str(guild.id), "unavailable": True})
+    with monkeypatch.context() as lost:
+        lost.setattr(Session, "tell", lambda *_: None)
+        discord.say(discord.ada, discord.general, f"@{discord.bot.name} hello")
+    session.tell("GUILD_CREATE", discord.state.live_guild(guild, session))
+    await only(world, await world.thread(), 1)
+    await world.until(lambda: not world.bot.memory._held)
