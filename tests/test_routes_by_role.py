@@ -108,6 +108,7 @@ TABLE: dict[Route, Door] = {
     ("auth", "POST", "/refresh"): people(spoils=True),
     ("auth", "POST", "/password"): people(spoils=True, body={"new": "babbage 1791"}),
     ("auth", "POST", "/link/code"): people(201),
+    ("auth", "POST", "/link/identity"): people(404, body={"provider": "discord"}),
     ("auth", "POST", "/link-auth-method"): people(404, body={"provider": "discord"}),
     ("auth", "POST", "/keys"): people(201, spoils=True, body={"name": "another"}),
     ("auth", "GET", "/keys"): people(),

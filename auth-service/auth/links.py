@@ -3,15 +3,17 @@ Which account an identity elsewhere belongs to, linked by a one-time code in eit
 
     here ──▶ POST /link/code ──▶ person types /link CODE there ──▶ bot: POST /link/maker
                                  person says that it is theirs ──▶ bot: POST /link/redeem
-    there ─▶ bot: POST /link/proof ──▶ person types CODE here ───▶ POST /link-auth-method
+    there ─▶ bot: POST /link/proof ──▶ person types CODE here ───▶ POST /link/identity
+                                 person says that it is theirs ──▶ POST /link-auth-method
 
 The code carries one half and whoever redeems it proves the other. That both are one person's
-nothing proves: somebody may be talked into typing a stranger's code. So the bot names the account
-and asks first.
+nothing proves: somebody may be talked into typing a stranger's code. So the bot names the account,
+the page names the identity, and both ask first.
 """
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -22,7 +24,7 @@ from auth.repository import Repository
 from auth.throttle import Throttle, Tries
 from auth.users import AuthMethod, User, check_display_name
 from shared.clock import Clock
-from shared.store import Delete
+from shared.store import Delete, Item
 
 log = structlog.get_logger(__name__)
 CODE_SECONDS = 600.0
@@ -76,12 +78,12 @@ class Links:
 
         Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per identity.
         """
-        user = await self._repository.user(await self._maker(code, identity))
+        _check(identity)
+        item = await self._look("account", code, _redeeming(identity))
+        user = await self._repository.user(str(item["user_id"]))
         if user is None:
             raise CodeInvalid
-        owner = await self._repository.owner(identity.provider, identity.provider_user_id)
-        if owner not in (None, user.user_id):
-            raise LinkedElsewhere(identity.provider)
+        await self._check_free(identity, user.user_id)
         return user
 
     async def redeem(self, code: str, identity: Identity, *, by: By) -> str:
@@ -90,10 +92,23 @@ class Links:
 
         Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per identity.
         """
-        user_id = await self._maker(code, identity)
+        _check(identity)
+        tries = _redeeming(identity)
+        user_id = str((await self._look("account", code, tries))["user_id"])
         spending = self._codes.spend("account", code)
         await self.join(user_id, identity, spending=spending, by=by)
+        self._throttle.forgive(tries)
         return user_id
+
+    async def identity(self, code: str, user: User) -> Identity:
+        """
+        The identity that the code stands for; the code stays good.
+
+        Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per account.
+        """
+        identity = _of(await self._look("identity", code, _attaching(user)))
+        await self._check_free(identity, user.user_id)
+        return identity
 
     async def attach(self, user: User, code: str, *, by: By) -> None:
         """
@@ -101,15 +116,11 @@ class Links:
 
         Raises `CodeInvalid`, `LinkedElsewhere`, and `TooManyAttempts` per account.
         """
-        tries = Tries(("attach", user.user_id))
-        self._throttle.attempt(tries)
-        item = await self._codes.look("identity", code)
-        if item is None:
-            raise CodeInvalid
-        self._throttle.forgive(tries)
-        identity = Identity("discord", str(item["provider_user_id"]), str(item["name"]))
+        tries = _attaching(user)
+        identity = _of(await self._look("identity", code, tries))
         spending = self._codes.spend("identity", code)
         await self.join(user.user_id, identity, spending=spending, by=by)
+        self._throttle.forgive(tries)
 
     async def detach(self, user: User, provider: str, identity: str, *, by: By) -> None:
         """Take an identity away from its account. Raises `NotLinked`, `NotALink`."""
@@ -149,15 +160,31 @@ class Links:
         log.info("identity.linked", user_id=user_id, provider=method.provider)
         await self._audit.note("identity.linked", by, about=user_id, detail=method.provider)
 
-    async def _maker(self, code: str, identity: Identity) -> str:
-        _check(identity)
-        tries = Tries(("redeem", identity.provider, identity.provider_user_id))
+    async def _look(self, purpose: Literal["account", "identity"], code: str, tries: Tries) -> Item:
+        """What the code stands for. Only spending one forgives: a code of one's own stays good."""
         self._throttle.attempt(tries)
-        item = await self._codes.look("account", code)
+        item = await self._codes.look(purpose, code)
         if item is None:
             raise CodeInvalid
-        self._throttle.forgive(tries)
-        return str(item["user_id"])
+        self._throttle.undo(tries)
+        return item
+
+    async def _check_free(self, identity: Identity, user_id: str) -> None:
+        owner = await self._repository.owner(identity.provider, identity.provider_user_id)
+        if owner not in (None, user_id):
+            raise LinkedElsewhere(identity.provider)
+
+
+def _redeeming(identity: Identity) -> Tries:
+    return Tries(("redeem", identity.provider, identity.provider_user_id))
+
+
+def _attaching(user: User) -> Tries:
+    return Tries(("attach", user.user_id))
+
+
+def _of(item: Item) -> Identity:
+    return Identity("discord", str(item["provider_user_id"]), str(item["name"]))
 
 
 def _check(identity: Identity) -> None:

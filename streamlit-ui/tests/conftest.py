@@ -110,6 +110,7 @@ class Platform:
             },
             "/keys": self.keys if method == "GET" else {"id": "k", "name": "n", "key": "tr-secret"},
             "/link/code": {"code": "ABCD-1234", "expires_in": 600},
+            "/link/identity": {"provider_user_id": "1042", "display_name": "anna_d"},
             "/password": self._session(),
         }
         if path in known:

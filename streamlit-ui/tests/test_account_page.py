@@ -39,12 +39,48 @@ def test_who_is_linked_needs_no_code(account: AppTest, platform: Any) -> None:
     assert "Get a code" not in [one.label for one in account.button]
 
 
-def test_a_code_of_the_bot_links(account: AppTest, platform: Any) -> None:
+LINKED = ("POST", "/link-auth-method", {"provider": "discord", "code": "WXYZ"})
+
+
+def type_code_of_the_bot(account: AppTest) -> None:
     account.run()
     field(account, "Code from Discord").set_value(" WXYZ ")
     button(account, "Link").click().run()
-    body = {"provider": "discord", "code": "WXYZ"}
-    assert ("POST", "/link-auth-method", body) in platform.asked
+
+
+def test_a_code_of_the_bot_links_whom_the_person_knows(account: AppTest, platform: Any) -> None:
+    type_code_of_the_bot(account)
+    asked = next(one.value for one in account.markdown if "Is this you?" in one.value)
+    assert r"**anna\_d**" in asked
+    assert "1042" in asked
+    assert LINKED not in platform.asked
+    button(account, "Connect").click().run()
+    assert LINKED in platform.asked
+    assert not any("Is this you?" in one.value for one in account.markdown)
+
+
+def test_a_code_of_somebody_else_can_be_declined(account: AppTest, platform: Any) -> None:
+    type_code_of_the_bot(account)
+    button(account, "Cancel").click().run()
+    assert LINKED not in platform.asked
+    assert field(account, "Code from Discord")
+
+
+def test_a_code_that_is_none_asks_nothing(account: AppTest, platform: Any) -> None:
+    platform.broken["/link/identity"] = (404, "This code is not valid.")
+    type_code_of_the_bot(account)
+    assert account.error[0].value == "This code is not valid."
+    assert "Connect" not in [one.label for one in account.button]
+    assert field(account, "Code from Discord")
+
+
+def test_a_code_that_ended_meanwhile_leaves_the_question(account: AppTest, platform: Any) -> None:
+    type_code_of_the_bot(account)
+    platform.broken["/link-auth-method"] = (404, "This code is not valid.")
+    button(account, "Connect").click().run()
+    assert account.error[0].value == "This code is not valid."
+    button(account, "Cancel").click().run()
+    assert field(account, "Code from Discord")
 
 
 def test_a_new_key_is_shown_once(account: AppTest) -> None:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ui.api_client import Door
 
+DISCORD = "discord"
+
 
 class Told(BaseModel):
     """Part of an answer of auth-service; unknown fields are ignored, so that it may grow."""
@@ -37,6 +39,13 @@ class Code(Told):
     expires_in: int
 
 
+class Person(Told):
+    """Who somebody is in Discord. They choose the name; `provider_user_id` is theirs alone."""
+
+    provider_user_id: str
+    display_name: str
+
+
 class Accounts:
     """Auth-service as one person sees it. Every call raises what `ui.api_client` raises."""
 
@@ -60,10 +69,17 @@ class Accounts:
         """A code to type in Discord."""
         return Code.model_validate(self._door.post("/link/code", token=self._token))
 
+    def person(self, code: str) -> Person:
+        """Whom `code`, which the bot showed to somebody, would link; it stays good."""
+        body = {"provider": DISCORD, "code": code}
+        return Person.model_validate(
+            self._door.post("/link/identity", token=self._token, json=body)
+        )
+
     def link(self, code: str) -> None:
         """Link the Discord account to which the bot showed `code`."""
         self._door.post(
-            "/link-auth-method", token=self._token, json={"provider": "discord", "code": code}
+            "/link-auth-method", token=self._token, json={"provider": DISCORD, "code": code}
         )
 
     def api_keys(self) -> list[Key]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from auth.api.deps import ByPerson, ByService, Person, TheAuth, service_by
 from auth.api.shapes import (
+    CodeIdentity,
     CodeMaker,
     Created,
     IdentityOwner,
@@ -39,6 +40,16 @@ async def link_auth_method(
     """Link the identity that a code from the bot stands for with my account."""
     await auth.links.attach(person.user, body.code, by=by)
     return Created(user_id=person.user.user_id)
+
+
+@router.post("/link/identity")
+async def identity(body: LinkAuthMethod, person: Person, auth: TheAuth) -> CodeIdentity:
+    """Whose code this is that somebody got from the bot, to be asked first; it stays good."""
+    shown = await auth.links.identity(body.code, person.user)
+    return CodeIdentity(
+        provider_user_id=shown.provider_user_id,
+        display_name=shown.display_name or shown.provider_user_id,
+    )
 
 
 @router.delete("/auth-methods/{provider}/{identity}", status_code=204)

@@ -211,6 +211,13 @@ class CodeMaker(BaseModel):
     display_name: str
 
 
+class CodeIdentity(BaseModel):
+    """The identity that a code would link with an account."""
+
+    provider_user_id: str
+    display_name: str
+
+
 class CreatedKey(BaseModel):
     """A new API key, shown this once."""
 

@@ -195,3 +195,65 @@ async def test_an_identity_linked_elsewhere_is_told_before_it_is_asked(service: 
     await service.redeem(await service.link_code(await service.token("ada")))
     assert (await maker(service, await service.link_code(await service.token("ada")))).is_success
     assert (await maker(service, await service.link_code(await service.token("eve")))).is_error
+
+
+async def proof(service: Service, identity: str = "1042", name: str = "ada#1") -> str:
+    """A code that the bot gave to somebody."""
+    body = {"provider": "discord", "provider_user_id": identity, "display_name": name}
+    made = await service.http.post("/link/proof", json=body, headers=service.as_service)
+    return str(made.json()["code"])
+
+
+async def type_here(service: Service, door: str, token: str, code: str) -> Any:
+    body = {"provider": "discord", "code": code}
+    return await service.http.post(door, json=body, headers=service.as_person(token))
+
+
+async def test_whoever_types_a_code_of_the_bot_can_be_told_first_whose_it_is(
+    service: Service,
+) -> None:
+    token, code = await service.token("ada"), await proof(service)
+    for _ in range(2):
+        told = await type_here(service, "/link/identity", token, code)
+        assert (told.status_code, told.json()) == (
+            200,
+            {"provider_user_id": "1042", "display_name": "ada#1"},
+        )
+    assert (await owner(service)).status_code == 404
+    assert (await type_here(service, "/link-auth-method", token, code)).status_code == 200
+    assert (await type_here(service, "/link/identity", token, code)).status_code == 404
+
+
+async def test_a_code_made_here_names_nobody_in_discord(service: Service) -> None:
+    token = await service.token("ada")
+    code = await service.link_code(token)
+    assert (await type_here(service, "/link/identity", token, code)).status_code == 404
+
+
+async def test_a_person_of_discord_linked_elsewhere_is_not_named(service: Service) -> None:
+    ada, eve = await service.token("ada"), await service.token("eve")
+    await service.redeem(await service.link_code(ada))
+    code = await proof(service)
+    refused = await type_here(service, "/link/identity", eve, code)
+    assert refused.status_code == 409
+    assert "ada" not in refused.text
+    assert (await type_here(service, "/link/identity", ada, code)).status_code == 200
+
+
+async def test_looking_at_a_code_of_ones_own_makes_no_room_for_guesses(service: Service) -> None:
+    token = await service.token("ada")
+    given, made = await proof(service), await service.link_code(token)
+    here, there = [], []
+    for _ in range(12):
+        here.append((await type_here(service, "/link/identity", token, "AAAA2222")).status_code)
+        await type_here(service, "/link/identity", token, given)
+        there.append((await maker(service, "AAAA2222")).status_code)
+        await maker(service, made)
+    assert here == there == [404] * 10 + [429] * 2
+
+
+async def test_both_doors_for_codes_of_the_bot_count_guesses_together(service: Service) -> None:
+    token = await service.token("ada")
+    doors = ["/link/identity", "/link-auth-method"] * 6
+    answers = [await type_here(service, door, token, "AAAA2222") for door in doors]
+    assert [one.status_code for one in answers] == [404] * 10 + [429] * 2

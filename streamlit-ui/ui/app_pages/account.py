@@ -3,7 +3,7 @@
 import streamlit as st
 
 from ui import chat_state, discord, session, sidebar, trouble
-from ui.accounts import Accounts, Code, Key, Method
+from ui.accounts import DISCORD, Accounts, Code, Key, Method, Person
 from ui.brain import Brain
 from ui.markdown import plain
 from ui.parts import parts
@@ -13,7 +13,7 @@ from ui.words import day, lasting_seconds
 FORGET_WORD = "forget"
 CODE = "link_code"
 NEW_KEY = "new_key"
-DISCORD = "discord"
+GIVEN = "code_of_the_bot"
 
 
 def page() -> None:
@@ -48,6 +48,9 @@ def _discord(accounts: Accounts, linked: list[Method]) -> None:
     if linked:
         st.caption("Your conversations, budget and files are the same there and here.")
         return
+    if given := st.session_state.get(GIVEN):
+        _is_this_you(accounts, *given)
+        return
     st.write(
         "Link your Discord account, and your conversations, budget and files are the same there "
         "and here."
@@ -65,9 +68,29 @@ def _discord(accounts: Accounts, linked: list[Method]) -> None:
             "this page."
         )
     with st.expander("The bot gave you a code?"), st.form("link", border=False):
-        given = st.text_input("Code from Discord")
-        if st.form_submit_button("Link") and trouble.attempt(lambda: accounts.link(given.strip())):
+        typed = st.text_input("Code from Discord").strip()
+        if st.form_submit_button("Link") and trouble.attempt(
+            lambda: st.session_state.__setitem__(GIVEN, (typed, accounts.person(typed)))
+        ):
             st.rerun()
+
+
+def _is_this_you(accounts: Accounts, code: str, person: Person) -> None:
+    """Anybody may have been given the code: link only whom this person knows."""
+    st.markdown(
+        f"This code was given to **{plain(person.display_name)}** in Discord "
+        f"(id {person.provider_user_id}). Is this you?"
+    )
+    st.warning(
+        "Whoever it is gets all your conversations and files. If somebody else gave you the code, "
+        "press Cancel."
+    )
+    with st.container(horizontal=True):
+        connect = st.button("Connect", type="primary")
+        cancel = st.button("Cancel")
+    if cancel or (connect and trouble.attempt(lambda: accounts.link(code))):
+        del st.session_state[GIVEN]
+        st.rerun()
 
 
 def _keys(accounts: Accounts) -> None:
