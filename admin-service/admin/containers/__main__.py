@@ -11,6 +11,7 @@ from admin.containers.down import down as stop
 from admin.containers.engine import Docker
 from admin.containers.up import Wishes
 from admin.containers.up import up as start
+from admin.local.words import say
 from shared.clock import SystemClock
 
 app = typer.Typer(help="Every service in a container.", add_completion=False)
@@ -41,9 +42,11 @@ def up(
     try:
         status = anyio.run(run)
     except KeyboardInterrupt:
+        status = INTERRUPTED
         if foreground:
             anyio.run(lambda: stop(_docker(), everything=False))
-        status = INTERRUPTED
+        else:
+            say("Interrupted. What was started stays up; ./stop.sh stops it.")
     raise typer.Exit(status)
 
 
