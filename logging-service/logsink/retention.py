@@ -16,8 +16,7 @@ def expired(days: Iterable[str], *, now: float, retention_days: float) -> list[s
     So every record is kept for at least that long; the day that is not over is always kept.
     """
     last = date.fromisoformat(day_of(now - retention_days * 86_400)) - timedelta(days=1)
-    today = date.fromisoformat(day_of(now))
-    return [day for day in days if _date(day) <= last and _date(day) < today]
+    return [day for day in days if _date(day) <= last]
 
 
 def clean(folder: Path, *, now: float, retention_days: float) -> list[str]:

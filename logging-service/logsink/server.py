@@ -27,7 +27,7 @@ UNREAD_ANSWER_BYTES = 4096
 """A sender that does not read its answers gets no more of them until it does."""
 
 QUIET_SECONDS = 0.05
-LAST_WORDS_SECONDS = 1.0
+LAST_WORDS_SECONDS = 3.0
 
 
 class Door:
@@ -150,8 +150,8 @@ class Connection(asyncio.Protocol):
 @asynccontextmanager
 async def listening(door: Door, host: str, port: int, *, clock: Clock) -> AsyncIterator[int]:
     """
-    Serve while open; the port. At the end what senders have already sent is still read, for a
-    second at most. Raises `OSError` when the port cannot be had.
+    Serve while open; the port. At the end what senders have already sent is still read, for three
+    seconds at most. Raises `OSError` when the port cannot be had.
     """
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(door), host, port)
@@ -168,7 +168,7 @@ async def _last_words(door: Door, clock: Clock) -> None:
     while door.connections and clock.monotonic() < until:
         before = door.received_bytes
         await clock.sleep(QUIET_SECONDS)
-        if door.received_bytes == before:
+        if door.received_bytes == before and not door.waiting_bytes:
             break
 
 

@@ -1,4 +1,6 @@
+import errno
 import logging
+import os
 import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -84,6 +86,34 @@ def test_each_kind_is_rotated_by_itself(tmp_path: Path, clock: ManualClock) -> N
         files.write(portion)
     names = {name.partition("/")[2]: text.count(b"\n") for name, text in written(tmp_path).items()}
     assert names == {"app.log": 3, "app.log.1": 3, "error.log": 3, "debug.log": 3}
+
+
+@pytest.mark.parametrize("first", [b"first line", b"first and very long line"])
+@pytest.mark.parametrize("days", [0, 1])
+async def test_a_line_that_a_full_disk_cut_goes_on_in_the_same_file(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, days: int, first: bytes
+) -> None:
+    files = opened(tmp_path, clock, max_bytes=20)
+    portion = Portion("app", first + b"\nsecond line\nthird line\n")
+    write, room = os.write, 16
+
+    def until_full(descriptor: int, data: memoryview) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = min(room, len(data))
+        room -= taken
+        return write(descriptor, data[:taken])
+
+    monkeypatch.setattr(os, "write", until_full)  # no test can fill a disk
+    with pytest.raises(OSError, match="No space"):
+        files.write(portion)
+    monkeypatch.undo()
+    await clock.advance(days * DAY)
+    files.write(portion)
+    texts = written(tmp_path).values()
+    assert all(text.endswith(b" line\n") for text in texts)
+    assert sorted(b"".join(texts).splitlines()) == [first, b"second line", b"third line"]
 
 
 def test_a_file_that_somebody_removed_is_made_again(tmp_path: Path, clock: ManualClock) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -102,6 +102,27 @@ def test_a_full_disk_makes_senders_wait_is_told_and_loses_no_line(tmp_path: Path
 def held(port: int) -> int:
     found = health(port)
     return found.json()["waiting_bytes"] if found else 0
+
+
+def test_a_stop_loses_nothing_that_was_sent(tmp_path: Path) -> None:
+    port, health_port, count = free_port(), free_port(), 5000
+    with program(tmp_path / "logs", port, health_port) as process, ExitStack() as connected:
+        until(lambda: health(health_port))
+        connections = [
+            connected.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(6)
+        ]
+        lines = b"".join(PADDED % number for number in range(count))
+        threads = [
+            threading.Thread(target=connection.sendall, args=(lines,)) for connection in connections
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        process.terminate()
+        assert process.wait(10) == 0
+    written = b"".join(path.read_bytes() for path in (tmp_path / "logs").glob("*/app.log"))
+    assert written.count(b'"a.b"') == len(connections) * count
 
 
 @pytest.mark.parametrize("which", [0, 1])

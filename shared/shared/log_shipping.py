@@ -74,13 +74,14 @@ class LogShipper:
 
     def put(self, record: str) -> None:
         """Send `record`, a JSON object without line ends, as soon as it can be. Never waits."""
-        size = len(record)
+        if len(record) > MAX_RECORD_BYTES:
+            record = self._dropped(1)
         with self._lock:
             # After a gap nothing is taken until the gap is noted.
-            if self._missed or self._held_bytes >= self._limit_bytes or size > MAX_RECORD_BYTES:
+            if self._missed or self._held_bytes >= self._limit_bytes:
                 self._missed += 1
             else:
-                self._held_bytes += size
+                self._held_bytes += len(record)
                 self._waiting.append(record)
         if self._idle:
             self._idle = False
@@ -129,20 +130,19 @@ class LogShipper:
     def _await_work(self) -> bool:
         """Sleep until there is something to send; False when there is nothing and never will be."""
         with self._lock:
-            if self._waiting or self._queue or self._unacknowledged or self._missed:
+            if self._waiting or self._queue or self._unacknowledged:
                 return True
             self._wake.clear()
             self._idle = True
         while not self._closing.is_set():
             self._wake.wait()
-            if self._waiting or self._missed:
+            if self._waiting:
                 return True
         return bool(self._waiting)
 
     def _next_batch(self) -> bytes:
         """What waits, numbered, and from now on unacknowledged."""
         with self._lock:
-            self._note_gap()
             waiting, self._waiting = self._waiting, deque()
         self._queue.extend(waiting)
         lines, size = [], 0
@@ -175,7 +175,7 @@ class LogShipper:
             self._note_gap()
 
     def _note_gap(self) -> None:
-        """With the lock: once there is room again, tell what is missing, and take records again."""
+        """Once there is room again, tell what is missing, and take records again."""
         if self._missed and self._held_bytes * 2 <= self._limit_bytes:
             note = self._dropped(self._missed)
             self._missed = 0

@@ -194,10 +194,24 @@ def test_what_does_not_fit_is_counted_and_told_where_it_is_missing(
 def test_a_record_that_is_far_too_long_costs_only_itself(server: Server, shipper_to: Make) -> None:
     shipper = shipper_to(server)
     shipper.put(record("long", size=log_shipping.MAX_RECORD_BYTES))
-    until(lambda: server.events == ["log.dropped"])
     shipper.put(record("next"))
     until(lambda: server.events == ["log.dropped", "next"])
     assert server.lines[0]["records"] == 1
+
+
+def test_nothing_is_taken_after_a_gap_before_the_gap_is_noted() -> None:
+    shipper = LogShipper("127.0.0.1", 9, dropped=_dropped, limit_bytes=10 * len(record("00")))
+    for number in range(12):
+        shipper.put(record(f"{number:02}"))
+    batch = shipper._next_batch()
+    assert batch.count(b"\n") == 10
+    shipper._forget(2)
+    shipper.put(record("too soon"))
+    shipper._forget(8)
+    shipper.put(record("after"))
+    told = [json.loads(line) for line in shipper._next_batch().splitlines()]
+    assert [one["event"] for one in told] == ["log.dropped", "after"]
+    assert told[0]["records"] == 3
 
 
 def test_to_put_a_record_never_waits(server: Server, shipper_to: Make) -> None:
