@@ -7,7 +7,7 @@ that is cut is closed at the end of its piece and opened again, with its languag
 
 from dataclasses import dataclass
 
-from bot.chat.fences import ZERO_WIDTH
+from bot.chat.fences import MAX_LANGUAGE, ZERO_WIDTH
 
 DISCORD_LIMIT = 2000
 """
@@ -67,12 +67,13 @@ def _after(text: str, language: str | None) -> str | None:
     """
     The language of the code block that is open behind `text`; None: there is none.
 
-    `text` begins in a block of `language`, and no cut goes through a fence's backticks.
+    `text` begins in a block of `language`, and no cut goes through a fence's backticks. A language
+    is short, so that every piece has room for some text; else there would be no end of pieces.
     """
     for line in text.split("\n"):
         _, ticks, behind = line.partition(TICKS)
         if ticks:
-            language = behind if language is None else None
+            language = behind[:MAX_LANGUAGE] if language is None else None
     return language
 
 

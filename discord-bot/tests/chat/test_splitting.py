@@ -72,3 +72,8 @@ def test_a_very_long_answer_is_cut_in_no_time() -> None:
     began = process_time()
     assert len(split("```python\n" + "x = 1\n" * 120_000 + "```", 1900)) > 100
     assert process_time() - began < 1
+
+
+def test_a_language_longer_than_a_message_leaves_room_for_the_code() -> None:
+    text = "```" + "w" * 300 + "\nx = 1\n```\n" + "word " * 90
+    assert "".join(piece.body for piece in split(text, LIMIT)) == text
