@@ -18,7 +18,7 @@ import structlog
 
 from auth.audit import Audit, By
 from auth.keys import Keys
-from auth.repository import Repository
+from auth.repository import Removal, Repository
 from auth.sessions import Sessions
 from auth.users import User
 from shared.background import keep_running
@@ -75,7 +75,9 @@ class Leaving:
         await self._audit.note("account.deleted", _nameless(by, user), about=user.user_id)
         log.info("account.deleted", user_id=user.user_id)
         try:
-            await self._forget(user.user_id)
+            for removal in await self._repository.leaving():
+                if removal.user_id == user.user_id:
+                    await self._forget_all(removal)
         except BoundaryError as failure:
             log.warning("account.not_forgotten_yet", error=str(failure))
             return False
@@ -89,13 +91,20 @@ class Leaving:
 
     async def finish(self) -> None:
         """Do what is left of every removal. Raises `BoundaryError` when the brain is away."""
-        for user_id, since in (await self._repository.leaving()).items():
+        for removal in await self._repository.leaving():
+            user_id = removal.user_id
             if await self._repository.user(user_id) is not None:
                 await self._clear(user_id)
-            if self._clock.now() - since >= SETTLED_AFTER_SECONDS:
+            if self._clock.now() - removal.since >= SETTLED_AFTER_SECONDS:
                 await self._audit.forget(user_id)  # a storm of guesses may have filled it
-                await self._forget(user_id)
+                await self._forget_all(removal)
                 await self._repository.left(user_id)
+
+    async def _forget_all(self, removal: Removal) -> None:
+        """Also what was asked in Discord by a link that the brain has not heard of yet."""
+        await self._forget(removal.user_id)
+        for identity in removal.linked:
+            await self._forget(f"discord:{identity}")
 
     async def _clear(self, user_id: str) -> None:
         await self._sessions.end_all(user_id)

@@ -48,6 +48,7 @@ EVERYBODY = "everybody"
 ADMINS = "admins"
 DISABLED = "disabled"
 LEAVING = "leaving"
+DISCORD = "discord"
 USED_FROM = 5
 """Addresses remembered of one account, the newest first."""
 
@@ -59,6 +60,15 @@ class Password:
     user_id: str
     hash: str
     used_from: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """An account that is being removed since (seconds since 1970), and its Discord identities."""
+
+    user_id: str
+    since: float
+    linked: Sequence[str] = ()
 
 
 class Repository:
@@ -185,13 +195,16 @@ class Repository:
 
         Raises what `change` raises.
         """
-        leaving = Put(_leaving(user.user_id), {"since": now})
+        linked = [
+            one.identity for one in await self.methods(user.user_id) if one.provider == DISCORD
+        ]
+        leaving = Put(_leaving(user.user_id), {"since": now, "linked": linked})
         await self._change(user, leaving, disabled=True)
 
-    async def leaving(self) -> dict[str, float]:
-        """Since when (seconds since 1970) which accounts are being removed."""
+    async def leaving(self) -> Sequence[Removal]:
+        """The accounts that are being removed."""
         rows = await self._store.query(USERS, LEAVING)
-        return {row.sk: row.item["since"] for row in rows}
+        return [Removal(row.sk, row.item["since"], row.item.get("linked", [])) for row in rows]
 
     async def remove(self, user_id: str) -> None:
         """Remove an account that was shut out; may be repeated."""

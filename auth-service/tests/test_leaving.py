@@ -75,7 +75,8 @@ async def test_who_leaves_is_shut_out_at_once_and_forgotten_by_the_brain(
     await service.redeem(await service.link_code(token))
     gone = await leave(service, token)
     assert (gone.status_code, gone.json()) == (200, {"user_id": user_id, "forgotten": True})
-    assert brain.forgotten == [(user_id, service.as_service["Authorization"])]
+    asked_with = service.as_service["Authorization"]
+    assert brain.forgotten == [(user_id, asked_with), ("discord:1042", asked_with)]
     for ended in (token, other):
         assert (await service.me(ended)).status_code == 401
     assert (await service.login("ada")).status_code == 401
@@ -145,6 +146,16 @@ async def test_an_operator_removes_somebody(service: Service, brain: Brain) -> N
     assert gone.json() == {"user_id": user_id, "forgotten": True}
     assert (await service.http.delete(f"/users/{user_id}", headers=admin)).status_code == 404
     assert [who for who, _ in brain.forgotten] == [user_id]
+
+
+async def test_what_was_asked_by_a_link_is_forgotten_although_the_link_is_gone(
+    service: Service, brain: Brain
+) -> None:
+    token = await service.token("ada")
+    user_id = await service.user_id("ada")
+    await service.redeem(await service.link_code(token))
+    await leave(service, token)
+    assert [who for who, _ in brain.forgotten] == [user_id, "discord:1042"]
 
 
 async def test_a_brain_that_is_away_forgets_when_it_is_back(service: Service, brain: Brain) -> None:
