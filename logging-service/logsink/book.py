@@ -49,11 +49,11 @@ class Book:
         self.numbers = {kind: dict(one) for kind, one in numbers.items()}
 
     def note(self, kind: Kind, written: bytes | mmap.mmap) -> None:
-        """These lines are in the file of that kind."""
+        """These lines are in the file of that kind; the numbers of a sender rise in them."""
         numbers = self.numbers[kind]
-        for found in _NUMBERED.finditer(written):
-            sender = found[1].decode("utf-8", "replace")
-            numbers[sender] = max(int(found[2]), numbers.get(sender, 0))
+        for name, number in {one[1]: one[2] for one in _NUMBERED.finditer(written)}.items():
+            sender = name.decode("utf-8", "replace")
+            numbers[sender] = max(int(number), numbers.get(sender, 0))
 
     def save(self) -> None:
         """Write it down; raises `OSError`."""

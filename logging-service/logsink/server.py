@@ -21,7 +21,7 @@ from logsink.writer import Writer
 from shared.clock import Clock
 
 log = structlog.get_logger(__name__)
-ROOM_BYTES = 8 * 1024 * 1024
+ROOM_BYTES = 2 * 1024 * 1024
 MAX_CONNECTIONS = 200
 UNREAD_ANSWER_BYTES = 4096
 """A sender that does not read its answers gets no more of them until it does."""
