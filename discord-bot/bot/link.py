@@ -81,9 +81,13 @@ class Link:
     def ask(self, request: Request) -> None:
         """Send `request` now or as soon as the brain is there; it is sent until it is confirmed."""
         self._pending[request.ask_id] = request
-        request_id = request_id_for(SERVICE, self._client_id, request.ask_id)
+        request_id = self.request_id(request.ask_id)
         log.info("ask.sent", request_id=request_id, ask_id=request.ask_id, kind=request.type)
         self._say(request)
+
+    def request_id(self, ask_id: str) -> str:
+        """Under which name the brain and the logs know this ask."""
+        return request_id_for(SERVICE, self._client_id, ask_id)
 
     def cancel(self, ask_id: str) -> None:
         """Stop this ask; its end comes as a frame."""

@@ -154,8 +154,9 @@ class Chat:
             self._take_over(answer, instead_of)
         if not self.link.connected:
             answer.screen.status = texts.GOES_ON
-        self.link.ask(ask)
-        self.tasks.start_soon(self._go_on if missed else self._see_through, answer)
+        with structlog.contextvars.bound_contextvars(request_id=self.link.request_id(ask.ask_id)):
+            self.link.ask(ask)
+            self.tasks.start_soon(self._go_on if missed else self._see_through, answer)
         if complaints:
             text = "\n".join(f"⚠️ {one}" for one in complaints)
             self.tasks.start_soon(say, self.delivery, message, text)
