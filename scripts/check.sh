@@ -25,7 +25,7 @@ types() {
     "$BIN/mypy" --no-error-summary tests scripts || status=1
     MYPYPATH=benchmarks "$BIN/mypy" --no-error-summary benchmarks/overhead.py benchmarks/bench \
         benchmarks/memory.py benchmarks/memorybench \
-        benchmarks/soak.py benchmarks/soakbench \
+        benchmarks/soak.py benchmarks/soakbench benchmarks/logs.py benchmarks/logbench \
         benchmarks/discord_rates.py benchmarks/discordbench \
         benchmarks/web.py benchmarks/webbench || status=1
     return "$status"
