@@ -27,7 +27,7 @@ types() {
         benchmarks/memory.py benchmarks/memorybench \
         benchmarks/soak.py benchmarks/soakbench benchmarks/logs.py benchmarks/logbench \
         benchmarks/discord_rates.py benchmarks/discordbench \
-        benchmarks/web.py benchmarks/webbench || status=1
+        benchmarks/web.py benchmarks/webbench benchmarks/containers.py || status=1
     return "$status"
 }
 
