@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -62,8 +63,11 @@ class LogServer:
         self._process.wait(10)
 
     def lines(self, name: str = "*") -> list[bytes]:
-        paths = self.logs.glob(f"*/{name}.log*")
-        return [line for path in paths for line in path.read_bytes().splitlines()]
+        found = []
+        for path in self.logs.glob(f"*/{name}.log*"):
+            with suppress(FileNotFoundError):  # it is being rotated; whoever waits looks again
+                found += path.read_bytes().splitlines()
+        return found
 
 
 @pytest.fixture

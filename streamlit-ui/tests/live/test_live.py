@@ -255,7 +255,7 @@ def test_text_of_a_model_is_text(page: Page, brain: Any, ask: Ask) -> None:
     brain.say("status", ask_id=asked["ask_id"], attempt=1, stage="searching", detail="<i>q</i>")
     expect(page.locator(".answer")).to_contain_text("<script>document.title=2</script>")
     expect(page.locator(".asked")).to_have_text("<b>Hi</b>")
-    expect(page.locator(".line")).to_have_text("<i>q</i>…")
+    expect(page.locator(".line")).to_have_text("Searching the web: <i>q</i>…")
     assert page.locator(".answer").locator("img, script, a").count() == 0
 
 
