@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -162,7 +163,8 @@ class ScriptedBrain:
 
     def _send(self, frame: Frame) -> None:
         if self._socket is not None:
-            self._call(self._socket.send_text, orjson.dumps(frame).decode())
+            with suppress(WebSocketDisconnect):  # the page has just gone; it is kept for the next
+                self._call(self._socket.send_text, orjson.dumps(frame).decode())
 
     async def _serve(self, ws: WebSocket) -> None:
         offered = ws.headers["sec-websocket-protocol"].split(", ")
